@@ -1,0 +1,207 @@
+"""What a connector is: a source, a sink, or both, for one legacy system of one department.
+
+The hub brings the bus, the memory and the waiting; a connector brings the reach (`connector.py`) and the meaning (`mapping.py`).
+Neither knows Kafka, Faust, topics or cases: a source gives records and what they say, a sink applies one instruction.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, TypeVar
+
+from connectors.sdk.settings import ConnectorSettings
+from schemas.envelope import Event, Message
+from schemas.facts import Facts
+from schemas.tasks import TaskChanged, TaskRaised, TaskStatus, TaskWithdrawn
+
+Checkpoint = Mapping[str, Any]
+"""Where reading goes on, in the connector's own words; JSON values only. The runner keeps it and never looks inside."""
+
+Instruction = TaskRaised | TaskChanged | TaskWithdrawn
+"""What the hub asks of a department."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegacyRecord:
+    """One version of one record, as the legacy system delivers it.
+
+    Attributes:
+        dataset: table, operation or file kind: works-orders.
+        key: the record's own key there, trimmed: 00012345.
+        position: tells this version from every other of the dataset; the event ids are computed from it.
+        values: its fields under the names the mapping knows, raw: padding, sentinels and local times still in place.
+    """
+
+    dataset: str
+    key: str
+    position: str
+    values: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Records read together, and where reading goes on once every one of them is safe on its topic."""
+
+    records: tuple[LegacyRecord, ...]
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """Something other departments want to know; the runner wraps it and sends it to `<department>-events`.
+
+    Attributes:
+        event: the event class, such as housing.TenancyEnded.
+        data: its data.
+        subject: the legacy key it is about; the Kafka key.
+        effective_at: when it became true in the world; with a zone.
+        recorded_at: when it was keyed, where that is known; with a zone.
+    """
+
+    event: type[Event]
+    data: Message
+    subject: str
+    effective_at: datetime
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What a record says of a task of ours; the runner finds the case and sends it to `case-events`.
+
+    Either `effect_key` (our reference, kept by the legacy system) or `legacy_key` (the record's own) must lead to the task; a record
+    that is nobody's task of ours is dropped as such.
+    """
+
+    status: TaskStatus
+    effective_at: datetime
+    effect_key: str | None = None
+    legacy_key: str | None = None
+    reference: str | None = None
+    reason: str | None = None
+    answers: Facts = Facts()
+    recorded_at: datetime | None = None
+
+
+Said = Fact | Progress
+
+
+class EffectClass(StrEnum):
+    """What the target allows, and so what can be promised (DESIGN 3)."""
+
+    A = "A"
+    """A database we may write: ledger row and business row in one transaction; exactly once."""
+    B = "B"
+    """Keeps our reference: looked up before any retry; once."""
+    C = "C"
+    """Picks up files: deterministic name, temporary name, rename; once per name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What the legacy system made of an instruction.
+
+    Attributes:
+        status: ACCEPTED, REJECTED or CANCELLED (for a withdrawal); COMPLETED where the system does it at once.
+        reference: the legacy system's own reference of what it wrote.
+        reason: why it refused; nothing personal.
+    """
+
+    status: TaskStatus
+    reference: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """One instruction on its way into the legacy system.
+
+    Attributes:
+        key: 32 hexadecimal characters, the same however often the instruction is tried; the reference to leave in the legacy record.
+        case: the case reference, for people who read the legacy record.
+        instruction: what is asked.
+        earlier: the legacy reference that the task already has there, for a change or a withdrawal.
+    """
+
+    key: str
+    case: str
+    instruction: Instruction
+    earlier: str | None = None
+
+
+Settings = TypeVar("Settings", bound=ConnectorSettings)
+
+
+class Connector(ABC, Generic[Settings]):
+    """One legacy system of one department. Its folder holds `manifest.toml`; its entry point names the class.
+
+    The runner makes one instance per thread, so an instance need not be safe for threads. `close` is always called.
+    """
+
+    settings_type: ClassVar[type[ConnectorSettings]]
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def check(self) -> None:
+        """Reach the legacy system and come back: sign in, see the tables.
+
+        Raises:
+            RetryLater: it is away.
+            ConfigurationError: wrong password, missing table or column; says which setting to mend.
+        """
+
+    def close(self) -> None:
+        """Let go of connections. Never raises."""
+
+
+class SourceConnector(Connector[Settings]):
+    """Reads a legacy system."""
+
+    @abstractmethod
+    def read(self, dataset: str, after: Checkpoint | None) -> Iterator[Batch]:
+        """What is new in one of the manifest's datasets since a checkpoint (None: from the beginning), in small batches; then end.
+
+        Reading the same checkpoint again gives the same positions again; records may repeat (overlap), never be skipped.
+
+        Raises:
+            RetryLater: the system is away.
+            ContractBroken: what it delivers is not what was agreed (an HTML page for a CSV, a trailer that does not add up).
+        """
+
+    @abstractmethod
+    def translate(self, record: LegacyRecord) -> Iterable[Said]:
+        """What one record says. Pure: same record, same answer; touches nothing; leaves the record unchanged.
+
+        Raises:
+            TranslationError: it cannot be understood.
+        """
+
+
+class SinkConnector(Connector[Settings]):
+    """Writes a legacy system."""
+
+    effect_class: ClassVar[EffectClass]
+
+    @abstractmethod
+    def apply(self, effect: Effect) -> Receipt:
+        """Write one instruction. Applying the same effect again gives the same receipt and writes nothing (classes A and C).
+
+        Raises:
+            RetryLater: nothing was written.
+            OutcomeUnknown: it may have been written; the runner calls `find` before anything else (class B).
+            TranslationError: the instruction cannot be put into the system's words (an unmapped kind of work).
+        """
+
+    def find(self, effect: Effect) -> Receipt | None:
+        """What became of an effect that may have been written: look for our reference. None: it is not there.
+
+        Only class B is asked.
+
+        Raises:
+            RetryLater: the system is away.
+        """
+        raise NotImplementedError

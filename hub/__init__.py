@@ -1,0 +1,1 @@
+"""Where a request goes and what became of it: the worker, the edges, the web, the commands."""

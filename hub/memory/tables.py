@@ -1,0 +1,61 @@
+"""The worker's tables. Times are whole milliseconds since 1970 UTC: the same on every database, and cheap on the hot path.
+
+Made at deployment by `create` (the supervisor does it before the first worker starts), never by two workers at once.
+"""
+
+from sqlalchemy import BigInteger, Column, Engine, Index, Integer, MetaData, Table, Text
+
+metadata = MetaData()
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("app", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("next_offset", BigInteger, nullable=False),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    Column("journey", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    # The earliest open deadline; NULL when nothing is due.
+    Column("due_ms", BigInteger),
+    # Departments that have a task in hand, comma-separated, sorted.
+    Column("waiting_on", Text, nullable=False),
+    # The whole case as JSON, as hub.routing.case.Case writes it.
+    Column("body", Text, nullable=False),
+)
+Index("cases_by_status", cases.c.status, cases.c.due_ms)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("reference", Text, nullable=False),
+    # One entry as JSON, as hub.routing.case.Entry writes it.
+    Column("body", Text, nullable=False),
+)
+Index("timeline_by_case", timeline.c.reference)
+
+deadlines = Table(
+    "deadlines",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    Column("task", Text, primary_key=True),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("part", Integer, nullable=False),
+    # Set once `deadline-expired` is acknowledged by Kafka; a repeat would be ignored by its id anyway.
+    Column("published", Integer, nullable=False, default=0),
+)
+Index("deadlines_by_due", deadlines.c.published, deadlines.c.due_ms)
+
+
+def create(engine: Engine) -> None:
+    """Make what is missing."""
+    metadata.create_all(engine)

@@ -1,0 +1,1 @@
+"""What is said between departments: the envelope, the events, the identifiers, the topic catalogue."""
