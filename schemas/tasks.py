@@ -110,6 +110,8 @@ class StatusChange(Message):
     """Why it was rejected or cancelled, in words that hold nothing personal."""
     answers: Annotated[Facts, Privacy.NONE] = Facts()
     """What was found out in doing it."""
+    withdrawal: Annotated[bool, Privacy.NONE] = False
+    """Whether this answers a `task.withdrawn`: then it settles the task, whatever its status."""
 
 
 class TaskStatusChanged(Event):
