@@ -39,7 +39,9 @@ class _Lazy(click.Group):
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--settings", type=click.Path(path_type=Path), help="Settings file (default: HUB_SETTINGS, else hub.toml)")
+@click.option(
+    "--settings", type=click.Path(path_type=Path), help="Settings file (default: HUB_SETTINGS, else hub.toml)"
+)
 @click.pass_context
 def hub(ctx: click.Context, settings: Path | None) -> None:
     """Joins a council's line-of-business systems: one request, one case, one answer."""

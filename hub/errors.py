@@ -1,8 +1,8 @@
 """Errors of the hub, chosen by what happens next, and the exit codes that tell a supervisor.
 
-    HubError
-    ├── ConfigurationError   a person edits something: exit 78, do not restart
-    └── RestartMe            the process cannot go on but a fresh one may: exit 75, restart with back-off
+HubError
+├── ConfigurationError   a person edits something: exit 78, do not restart
+└── RestartMe            the process cannot go on but a fresh one may: exit 75, restart with back-off
 """
 
 EXIT_OK = 0

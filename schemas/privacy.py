@@ -20,7 +20,7 @@ class Privacy(StrEnum):
     """Identifies or describes a person (UK GDPR Art. 4)."""
     SPECIAL = "special"
     """Health, care, safeguarding: special category (UK GDPR Art. 9)."""
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - the name of a tag, not a password
     """Opens a door or a system: keysafe codes, passwords. Never logged, never shown."""
 
 

@@ -53,7 +53,9 @@ def parse_case_reference(raw: object) -> str:
         if len(text) != 16 or not set(text) <= set(ALPHABET):
             raise InvalidReference("A case reference has 16 letters and digits in four groups. Check what was typed.")
     if _check(text[:15]) != text[15]:
-        raise InvalidReference("One character of this case reference is wrong: its last character does not fit the rest.")
+        raise InvalidReference(
+            "One character of this case reference is wrong: its last character does not fit the rest."
+        )
     return "-".join(text[start : start + 4] for start in range(0, 16, 4))
 
 

@@ -6,7 +6,8 @@ or topic is an orphan. All hub topics have the same partition count, for ever: a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -63,10 +64,9 @@ class Topic:
     @cached_property
     def _adapter(self) -> TypeAdapter[Any]:
         # Discriminated: a plain union of twenty is fifteen times slower (it tries each).
-        union: Any = self.events[0]
-        for event in self.events[1:]:
-            union = union | event
-        return TypeAdapter(Annotated[union, Field(discriminator="type")] if len(self.events) > 1 else union)
+        union: Any = reduce(or_, self.events)
+        known: Any = Annotated[union, Field(discriminator="type")] if len(self.events) > 1 else union
+        return TypeAdapter(known)
 
     def decode(self, value: bytes | None, key: bytes | None) -> Event:
         """The event a record holds.
@@ -94,7 +94,9 @@ class Topic:
             return UnreadableEvent("not-an-event", f"{self.name}: the record is JSON but not a CloudEvents 1.0 event.")
         if loose["type"] not in self.types:
             expected = ", ".join(sorted(self.types))
-            return UnreadableEvent("unknown-type", f"{self.name}: its type does not belong here. Expected one of: {expected}.")
+            return UnreadableEvent(
+                "unknown-type", f"{self.name}: its type does not belong here. Expected one of: {expected}."
+            )
         found = error.errors(include_url=False, include_input=False, include_context=False)
         places = "; ".join(f"{_place(item['loc'])}: {_kind(item)}" for item in found[:5])
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""

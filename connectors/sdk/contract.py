@@ -81,7 +81,7 @@ class Progress:
     legacy_key: str | None = None
     reference: str | None = None
     reason: str | None = None
-    answers: Facts = Facts()
+    answers: Facts = field(default_factory=Facts)
     recorded_at: datetime | None = None
 
 

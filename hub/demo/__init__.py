@@ -1,0 +1,1 @@
+"""An invented council, to see the hub work."""

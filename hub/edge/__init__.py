@@ -1,0 +1,1 @@
+"""Where Kafka meets a legacy system: the two runners, their memory, and the only import of kafka-python."""

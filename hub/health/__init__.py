@@ -1,0 +1,1 @@
+"""Whether a process works: metrics, the health port, the watchdog."""

@@ -1,0 +1,1 @@
+"""What people see: pages that answer one person's question in their first line."""
