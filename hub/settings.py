@@ -7,12 +7,13 @@ Looked for in this order: `--settings FILE`, the variable HUB_SETTINGS, `hub.tom
 import os
 import tomllib
 from collections.abc import Mapping
-from difflib import get_close_matches
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from connectors.sdk.settings import problems
 from hub.errors import ConfigurationError
 from schemas.identifiers import CouncilCode
 
@@ -127,6 +128,8 @@ class JourneySettings(_Section):
     """A folder of journey files of the council's own, beside those that come with the hub; same name and version: the council's wins."""
     holidays: Path | None = None
     """A file of bank holidays in the format of hub/journeys/bank-holidays.json, instead of the one that comes with the hub."""
+    closures: frozenset[date] = frozenset()
+    """Days on which the council is closed though no bank holiday says so."""
 
 
 class LogSettings(_Section):
@@ -189,19 +192,15 @@ def load(file: Path | None = None) -> HubSettings:
         raise ConfigurationError(problems(str(found), HubSettings, error)) from None
 
 
-def problems(where: str, model: type[BaseModel], error: ValidationError) -> str:
-    """Every problem of a validation in words: place, what is wrong, the nearest valid word. No value is repeated."""
-    lines = []
-    for item in error.errors(include_url=False, include_input=False):
-        place = ".".join(str(part) for part in item["loc"])
-        if item["type"] == "extra_forbidden":
-            key, known = str(item["loc"][-1]), _keys_at(model, item["loc"][:-1])
-            near = get_close_matches(key, known, n=1)
-            hint = f'did you mean "{near[0]}"?' if near else f"known keys: {', '.join(sorted(known))}."
-            lines.append(f"  {place}: no such setting; {hint}")
-        else:
-            lines.append(f"  {place}: {str(item['msg']).removeprefix('Value error, ')}")
-    return f"{where} cannot be used:\n" + "\n".join(lines)
+def load_if_any(file: Path | None = None) -> HubSettings | None:
+    """As `load`, for commands that also work without settings: None where no file is named and none stands here.
+
+    Raises:
+        ConfigurationError: as `load`, when a file is named or stands here.
+    """
+    if file is None and "HUB_SETTINGS" not in os.environ and not DEFAULT_FILE.is_file():
+        return None
+    return load(file)
 
 
 def _find(file: Path | None) -> Path:
@@ -243,12 +242,3 @@ def _split(name: str, table: Any) -> Any:
     runner.setdefault("connector", name)
     runner.setdefault("memory", {"url": f"sqlite:///.hub/{name}.db"})
     return runner | {"settings": {key: item for key, item in table.items() if key not in _RUNNER_KEYS}}
-
-
-def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The known keys of the section a problem lies in."""
-    section: Any = model
-    for part in location:
-        field = section.model_fields.get(str(part)) if hasattr(section, "model_fields") else None
-        section = field.annotation if field else None
-    return list(section.model_fields) if hasattr(section, "model_fields") else []

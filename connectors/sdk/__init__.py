@@ -1,0 +1,97 @@
+"""The kit a connector is written with. Everything a connector author needs is here; the rest of the package is its inside.
+
+Read `contract.py` first: what a source and a sink are. `connectors.sdk.conformance` is apart, because only tests need pytest;
+`connectors.sdk.simulation` is apart, because only simulators need it.
+"""
+
+from connectors.sdk.contract import (
+    Batch,
+    Checkpoint,
+    Connector,
+    Effect,
+    EffectClass,
+    Fact,
+    Instruction,
+    LegacyRecord,
+    Progress,
+    Receipt,
+    Said,
+    SinkConnector,
+    SourceConnector,
+)
+from connectors.sdk.errors import (
+    ConfigurationError,
+    ConnectorError,
+    ContractBroken,
+    OutcomeUnknown,
+    RetryLater,
+    TranslationError,
+    UnmappedCode,
+)
+from connectors.sdk.manifest import Dataset, Manifest, Surface, load_manifest, manifest_of
+from connectors.sdk.mapping import CodeTable
+from connectors.sdk.quirks import (
+    DateQuirk,
+    EncodingQuirk,
+    FlagQuirk,
+    IdentifierQuirk,
+    MomentQuirk,
+    MoneyQuirk,
+    MoneyUnit,
+    NumberQuirk,
+    OverlapQuirk,
+    Quirk,
+    RepeatedHour,
+    TextQuirk,
+    WidthQuirk,
+    WidthUnit,
+    listed,
+)
+from connectors.sdk.settings import ConnectorSettings, SettingsSection, load_settings
+
+__all__ = [
+    "Batch",
+    "Checkpoint",
+    "CodeTable",
+    "ConfigurationError",
+    "Connector",
+    "ConnectorError",
+    "ConnectorSettings",
+    "ContractBroken",
+    "Dataset",
+    "DateQuirk",
+    "Effect",
+    "EffectClass",
+    "EncodingQuirk",
+    "Fact",
+    "FlagQuirk",
+    "IdentifierQuirk",
+    "Instruction",
+    "LegacyRecord",
+    "Manifest",
+    "MomentQuirk",
+    "MoneyQuirk",
+    "MoneyUnit",
+    "NumberQuirk",
+    "OutcomeUnknown",
+    "OverlapQuirk",
+    "Progress",
+    "Quirk",
+    "Receipt",
+    "RepeatedHour",
+    "RetryLater",
+    "Said",
+    "SettingsSection",
+    "SinkConnector",
+    "SourceConnector",
+    "Surface",
+    "TextQuirk",
+    "TranslationError",
+    "UnmappedCode",
+    "WidthQuirk",
+    "WidthUnit",
+    "listed",
+    "load_manifest",
+    "load_settings",
+    "manifest_of",
+]
