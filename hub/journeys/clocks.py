@@ -1,7 +1,7 @@
 """Statutory clocks: hours, days, weeks, months and working days, counted as law and local targets count them. Pure.
 
-A clock of hours runs through nights and weekends. A clock of days ends with its last day: at 23:59 in the council's local time. Day 0 is the
-day it starts; for working days a start on a day off, or after the cut-off hour, counts as the next working day.
+A clock of hours runs through nights and weekends. A clock of days ends with its last day, at 23:59 local time. Day 0 is the day it
+starts; for working days a start on a day off, or after the cut-off hour, counts as the next working day.
 """
 
 import re
