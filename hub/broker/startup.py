@@ -9,28 +9,26 @@ import tempfile
 import time
 from pathlib import Path
 
-from hub.broker import jars
 from hub.broker.cluster import LOOPBACK, prepare
-from hub.broker.java import choose, log4j_file
+from hub.broker.java import Runtime, log4j_file
 from hub.edge import kafka
 from hub.errors import RestartMe
 
 _POLL_S = 0.1
 
 
-def make_cache(within_s: float = 180.0) -> Path | None:
-    """Make the cache unless it is there; may be interrupted at any time and leaves nothing half made.
+def make_cache(runtime: Runtime, cache: Path, within_s: float = 180.0) -> None:
+    """Make the cache; may be interrupted at any time and leaves nothing half made.
 
-    Returns:
-        The cache; None where JAVA_HOME or KAFKA_HOME is used, for which none is kept.
+    Args:
+        runtime: what it is for.
+        cache: the file to make.
+        within_s: how long the practice broker may take to answer, and then to write the cache.
 
     Raises:
         RestartMe: the practice broker did not answer, or ended badly.
     """
-    runtime = choose()
-    if runtime.cache is None or runtime.cache.exists():
-        return runtime.cache
-    with tempfile.TemporaryDirectory(prefix=".practice-", dir=jars.home()) as work:
+    with tempfile.TemporaryDirectory(prefix=".practice-", dir=cache.parent) as work:
         cluster = prepare(Path(work) / "broker", 1, runtime)
         (node,) = cluster.nodes
         new = Path(work) / "new.aot"
@@ -57,5 +55,4 @@ def make_cache(within_s: float = 180.0) -> Path | None:
             practice.wait()
         if not new.is_file():
             raise RestartMe("Java wrote no start-up cache. Brokers start without it, too.")
-        new.replace(runtime.cache)
-    return runtime.cache
+        new.replace(cache)

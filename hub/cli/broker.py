@@ -93,8 +93,12 @@ def install() -> None:
 @command.command()
 def warm() -> None:
     """Make the start-up cache, once: about 15 s now, 3 s less at every start."""
-    cache = startup.make_cache()
-    click.echo(f"Start-up cache: {cache}" if cache else "No start-up cache is kept for JAVA_HOME or KAFKA_HOME.")
+    runtime = java.choose()
+    if runtime.cache is None:
+        click.echo("No start-up cache is kept for JAVA_HOME or KAFKA_HOME.")
+    elif not runtime.cache.exists():
+        click.echo("Preparing a faster start of Kafka: once, some 15 s; to interrupt it does no harm.")
+        startup.make_cache(runtime, runtime.cache)
 
 
 def _settings(file: Path | None, folder: Path | None) -> BrokerSettings:
