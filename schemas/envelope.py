@@ -52,13 +52,13 @@ class Classification(StrEnum):
 class Message(BaseModel):
     """What stands in an event's `data`: immutable; unknown fields of a later version are ignored on reading."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 class Event(BaseModel):
     """A fact in the past tense. Each kind is a subclass that fixes `type` and the model of `data`."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, hide_input_in_errors=True)
     classification: ClassVar[Classification] = Classification.PERSONAL
 
     specversion: Annotated[Literal["1.0"], Privacy.NONE] = "1.0"

@@ -48,9 +48,7 @@ def digits_of(raw: object, name: str) -> str:
     if isinstance(raw, float) and raw >= _FLOAT_EXACT_BELOW:
         raise IdentifierError("digits-cut", f"{name} is too long for a float to hold exactly. Send it as text.")
     if isinstance(raw, float):
-        text = text_of(
-            repr(float(raw)), name
-        )  # below 2**53 a whole float shows all its digits, or 16 of them and an exponent
+        text = text_of(repr(float(raw)), name)
     elif isinstance(raw, Decimal):
         text = text_of(format(raw, "f") if abs(raw.adjusted()) < _MOST_DIGITS else str(raw), name)
     else:

@@ -6,6 +6,7 @@ far enough to put fly-tipping on the wrong side of a fence. Northern Ireland has
 points convert, but its maps and systems do not use these numbers.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ class GridReference:
 
         longitudes, latitudes = convert_lonlat(self.easting, self.northing)
         longitude, latitude = float(longitudes[0]), float(latitudes[0])
-        if longitude != longitude:  # noqa: PLR0124 - only NaN differs from itself
+        if math.isnan(longitude):
             raise IdentifierError("outside-grid", f"{_NAME} lies too far out at sea to be converted.")
         return Wgs84(round(longitude, 10), round(latitude, 10))
 
@@ -148,9 +149,9 @@ def _pair(raw: object) -> tuple[object, object]:
 
 def _number(value: object) -> float | None:
     """The number, or None where there is none."""
-    if value is None:
-        return None
-    # Numbers pass through the same pattern as text: it keeps out what no float can hold, and yes and no.
+    if value is None or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    # Other numbers pass through the same pattern as text: it keeps out what no float can hold, and yes and no.
     readable = isinstance(value, str | float | Decimal) or (isinstance(value, int) and not is_unreadable(value))
     text = str(value).strip() if readable else "not a number"
     if text.upper() in NOTHING:

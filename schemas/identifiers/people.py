@@ -1,13 +1,14 @@
 """NHS number, national insurance number, unique pupil number: which person, in health, in work, at school."""
 
 import re
+from operator import mul
 from typing import Annotated
 
 from schemas.identifiers.damage import digits_of, missing, text_of
 from schemas.identifiers.refusal import IdentifierError, published, read_by
 
 _NHS_NUMBER = re.compile(r"[0-9]{10}")
-_NHS_WEIGHTS = range(10, 1, -1)
+_NHS_WEIGHTS = (10, 9, 8, 7, 6, 5, 4, 3, 2)
 
 _NINO_LETTERS = r"(?!BG|GB|KN|NK|NT|TN|ZZ|CR|MW|NC|PY|PZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
 _NINO = re.compile(_NINO_LETTERS + r"[0-9]{6}[A-D]?")
@@ -62,7 +63,7 @@ def nhs_check_digit(first_nine: str) -> str | None:
 
     Source: NHS Data Dictionary: weights 10 to 2, 11 minus the remainder by 11; 11 is written 0, and 10 is never issued.
     """
-    remainder = sum(weight * int(digit) for weight, digit in zip(_NHS_WEIGHTS, first_nine, strict=True)) % 11
+    remainder = sum(map(mul, _NHS_WEIGHTS, map(int, first_nine))) % 11
     check = (11 - remainder) % 11
     return None if check == 10 else str(check)
 

@@ -23,7 +23,7 @@ _AREAS = (
     "TD TF TN TQ TR TS TW UB W WA WC WD WF WN WR WS WV YO ZE"
 )
 AREAS = frozenset(_AREAS.split())
-"""121 areas of the United Kingdom, GY, IM and JE of the Crown dependencies, and BX, which has letters but no place."""
+"""121 areas of the United Kingdom, GY, IM and JE of the Crown dependencies, and BX of large users, which is no place."""
 
 AREAS_WITH_DISTRICT_0 = frozenset({"BL", "BS", "CM", "CR", "FY", "HA", "PR", "SL", "SS"})
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 import schemas.identifiers as package
+from schemas.facts import Facts
 from schemas.identifiers import (
     CouncilCode,
     GridReference,
@@ -89,14 +90,19 @@ def test_anything_at_all_is_read_or_refused_with_a_reason(name: str, raw: object
     try:
         value = parse(raw)
     except IdentifierError as error:
-        with pytest.raises(ValidationError) as refused:
-            adapter.validate_python(raw)
-        (detail,) = refused.value.errors()
-        assert (detail["type"], detail["msg"]) == (error.code, error.reason)
+        refusal = error
     else:
         assert adapter.validate_python(raw) == value
         assert parse(value) == value
         jsonschema.validate(json.loads(adapter.dump_json(value)), adapter.json_schema())
+        return
+    with pytest.raises(ValidationError) as refused:
+        adapter.validate_python(raw)
+
+    (detail,) = refused.value.errors()
+    assert (detail["type"], detail["msg"]) == (refusal.code, refusal.reason)
+    assert refusal.code
+    assert refusal.reason.endswith(".")
 
 
 @every_type
@@ -146,3 +152,11 @@ def test_importing_the_package_leaves_the_heavy_libraries_alone() -> None:
     answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
 
     assert answer.stdout.strip() == "[]"
+
+
+def test_our_own_messages_hide_the_value_too() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Facts.model_validate({"nhs_number": "9434765918", "postcode": "QQ1 1AA"})
+
+    assert "9434765918" not in str(refused.value)
+    assert "QQ1" not in str(refused.value)
