@@ -147,7 +147,8 @@ class Case(_Part):
         status: where the case stands.
         opened_at: when its request came in (effective), or the first thing heard of it.
         updated_at: when the hub last heard something new of it.
-        told: what each department was told last; not part of the case's truth, so not compared.
+        told: what each department was told last.
+        undoing: tasks not wanted any more whose department has not yet said that it stopped or undid them.
     """
 
     reference: str
@@ -159,10 +160,11 @@ class Case(_Part):
     opened_at: datetime
     updated_at: datetime
     told: dict[str, Told] = Field(default_factory=dict)
+    undoing: tuple[str, ...] = ()
 
     def truth(self) -> dict[str, Any]:
         """The case without the traces of the order in which it was heard: what two histories of the same events must agree on."""
-        return self.model_dump(exclude={"told", "updated_at", "opened_at"})
+        return self.model_dump(exclude={"told", "undoing", "updated_at", "opened_at"})
 
     @property
     def next_due(self) -> datetime | None:

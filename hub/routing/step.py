@@ -120,9 +120,10 @@ def step(case: Case | None, event: Event, world: World) -> Decision:
         return Decision(after, entries=tuple(lines))
 
     tasks = _derive(journey, heard, world.calendar)
-    status = _status(journey, heard, tasks, before.told)
+    status = _status(journey, heard, tasks)
     letters = _tell(journey, heard, tasks, before.told)
     updates = _updates(journey, before, after.heard, tasks, status)
+    told = before.told | {letter.task: letter.told for letter in letters}
     after = after.model_copy(
         update={
             "journey": journey.name,
@@ -130,7 +131,12 @@ def step(case: Case | None, event: Event, world: World) -> Decision:
             "tasks": tasks,
             "status": status,
             "opened_at": heard.request.at,
-            "told": before.told | {letter.task: letter.told for letter in letters},
+            "told": told,
+            "undoing": tuple(
+                view.name
+                for view in tasks
+                if not view.wanted and not _settled(journey.by_name[view.name], view, heard, told)
+            ),
         }
     )
     outputs = [letter.output(event, journey, world.source) for letter in letters]
@@ -315,14 +321,11 @@ def _lets_pass(journey: Journey, heard: Heard, view: TaskView) -> bool:
     return view.state in {TaskState.COMPLETED, TaskState.NOT_NEEDED, TaskState.CANCELLED}
 
 
-def _status(journey: Journey, heard: Heard, tasks: tuple[TaskView, ...], told: Mapping[str, Told]) -> CaseStatus:
-    """Where the case stands as a whole."""
-    stopped = _stopped_at(journey, heard) is not None
-    if stopped and not all(_settled(journey.by_name[view.name], view, heard, told) for view in tasks):
-        return CaseStatus.OPEN
+def _status(journey: Journey, heard: Heard, tasks: tuple[TaskView, ...]) -> CaseStatus:
+    """Where the case stands as a whole. What is still being undone does not hold it open: see `Case.undoing`."""
     if heard.withdrawn is not None:
         return CaseStatus.WITHDRAWN
-    if stopped:
+    if any(_closes(plan, heard) for plan in journey.tasks):
         return CaseStatus.CLOSED
     if any(_refused(plan, heard) and _after_refusal(plan, heard) is IfRefused.ASK for plan in journey.tasks):
         return CaseStatus.NEEDS_DECISION
