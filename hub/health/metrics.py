@@ -158,3 +158,47 @@ class WorkerMetrics:
         self.sql_retries = SQL_RETRIES.counter(self.registry)
         self.open_deadlines = OPEN_DEADLINES.gauge(self.registry)
         self.expired_deadlines = EXPIRED_DEADLINES.counter(self.registry)
+
+
+ACCEPTED = Metric(
+    "hub_web_accepted",
+    Kind.COUNTER,
+    "requests",
+    "Acts accepted through the API and durable, by kind (request, amend, withdraw, decide).",
+    ("act",),
+)
+REFUSED = Metric(
+    "hub_web_refused",
+    Kind.COUNTER,
+    "requests",
+    "Acts refused, by kind of problem. Many of invalid-body: a sender changed its form.",
+    ("problem",),
+)
+ACCEPTING = Metric(
+    "hub_web_accepting_seconds",
+    Kind.HISTOGRAM,
+    "seconds",
+    "How long an accepted act took, the commit included. Above 0.2: the disk or the database is slow.",
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)
+OUTBOX_WAITING = Metric(
+    "hub_web_outbox_rows",
+    Kind.GAUGE,
+    "rows",
+    "Accepted and not yet acknowledged by Kafka. Growing: Kafka is down or cut off; nothing is lost.",
+)
+
+WEB = (ACCEPTED, REFUSED, ACCEPTING, OUTBOX_WAITING)
+"""What the web process exports, besides its process's memory, CPU and files."""
+
+
+class WebMetrics:
+    """The web's metrics, ready to be set."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.accepted = ACCEPTED.counter(self.registry)
+        self.refused = REFUSED.counter(self.registry)
+        self.accepting = ACCEPTING.histogram(self.registry)
+        self.outbox_waiting = OUTBOX_WAITING.gauge(self.registry)

@@ -1,1 +1,1 @@
-"""A request comes in: the door, idempotency, the outbox."""
+"""A request comes in: read and checked, made durable, sent on. The web's door, its idempotency, its outbox."""

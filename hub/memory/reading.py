@@ -1,0 +1,206 @@
+"""What pages and the API read of the worker's memory. Opened read-only: the web process never writes what is the worker's.
+
+A memory that does not exist yet (no worker has run) reads as empty; one that cannot be reached raises `MemoryAway`.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, create_engine, func, or_, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
+
+from hub.memory.tables import cases, timeline
+from hub.routing.case import Case, Entry
+from schemas.cases import CaseStatus
+from schemas.envelope import Department
+
+_OPEN = (CaseStatus.UNKNOWN, CaseStatus.OPEN, CaseStatus.NEEDS_DECISION)
+_NEVER = 2**53
+"""Sorts cases without a due time behind all others; later than any date, and exact in every database."""
+
+
+class MemoryAway(Exception):  # noqa: N818 - says what it is
+    """The worker's memory cannot be read now."""
+
+
+class Standing(StrEnum):
+    """Which cases a list shows."""
+
+    OPEN = "open"
+    OVERDUE = "overdue"
+    WAITING_FOR_PERSON = "waiting-for-a-person"
+    FINISHED = "finished"
+    CLOSED = "closed"
+    WITHDRAWN = "withdrawn"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All cases in a few numbers.
+
+    Attributes:
+        open, overdue, waiting_for_person: of those that have not ended.
+        ended: finished, closed or withdrawn.
+        newest_ms: when the worker last heard something new of any case; None where there is no case.
+    """
+
+    open: int = 0
+    overdue: int = 0
+    waiting_for_person: int = 0
+    ended: int = 0
+    newest_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class CasePage:
+    """Some cases of a list, and where the next page begins: a cursor that stays right while cases come and go."""
+
+    cases: tuple[Case, ...]
+    after: str | None
+
+
+class CaseReader:
+    """Reads cases.
+
+    Args:
+        url: SQLAlchemy URL of the worker's memory.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._file, self._engine = _read_only(url)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def case(self, reference: str) -> Case | None:
+        """One case as it stands.
+
+        Raises:
+            MemoryAway: it cannot be read now.
+        """
+        with self._connection() as connection:
+            if connection is None:
+                return None
+            body = connection.execute(select(cases.c.body).where(cases.c.reference == reference)).scalar()
+        return Case.model_validate_json(body) if body is not None else None
+
+    def timeline(self, reference: str) -> tuple[Entry, ...]:
+        """Every line of a case's timeline, in the order the hub heard of them.
+
+        Raises:
+            MemoryAway: it cannot be read now.
+        """
+        query = select(timeline.c.body).where(timeline.c.reference == reference).order_by(timeline.c.id)
+        with self._connection() as connection:
+            if connection is None:
+                return ()
+            return tuple(Entry.model_validate_json(body) for body in connection.execute(query).scalars())
+
+    def summary(self, now_ms: int) -> Summary:
+        """How many cases stand how.
+
+        Raises:
+            MemoryAway: it cannot be read now.
+        """
+        overdue = func.count().filter(cases.c.due_ms < now_ms)
+        query = select(cases.c.status, func.count(), overdue, func.max(cases.c.updated_ms)).group_by(cases.c.status)
+        with self._connection() as connection:
+            rows = [] if connection is None else [tuple(row) for row in connection.execute(query)]
+        still_open = [row for row in rows if row[0] in _OPEN]
+        return Summary(
+            open=sum(row[1] for row in still_open),
+            overdue=sum(row[2] for row in still_open),
+            waiting_for_person=sum(row[1] for row in still_open if row[0] == CaseStatus.NEEDS_DECISION),
+            ended=sum(row[1] for row in rows) - sum(row[1] for row in still_open),
+            newest_ms=max((row[3] for row in rows), default=None),
+        )
+
+    def page(
+        self, standing: Standing, department: Department | None, after: str | None, size: int, now_ms: int
+    ) -> CasePage:
+        """Some cases of a list: what is open by due time, the most pressing first; any other list newest first.
+
+        Args:
+            standing: which cases.
+            department: only those that wait for it; None for all.
+            after: `CasePage.after` of the page before; None for the first, and what is no cursor counts as none.
+            size: most cases of a page.
+            now_ms: what overdue is measured by.
+
+        Raises:
+            MemoryAway: it cannot be read now.
+        """
+        due = func.coalesce(cases.c.due_ms, _NEVER)
+        by_due = standing in {Standing.OPEN, Standing.OVERDUE, Standing.WAITING_FOR_PERSON}
+        query = select(cases.c.body, cases.c.reference, due).where(*_which(standing, now_ms))
+        if department is not None:
+            query = query.where(("," + cases.c.waiting_on + ",").contains(f",{department},"))
+        if after is not None:
+            query = query.where(*_behind(after, due, by_due=by_due))
+        query = query.order_by(due, cases.c.reference) if by_due else query.order_by(cases.c.reference.desc())
+        with self._connection() as connection:
+            rows = [] if connection is None else connection.execute(query.limit(size + 1)).all()
+        shown = rows[:size]
+        more = len(rows) > size
+        return CasePage(
+            cases=tuple(Case.model_validate_json(row[0]) for row in shown),
+            after=(f"{shown[-1][2]}.{shown[-1][1]}" if by_due else str(shown[-1][1])) if more else None,
+        )
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection | None]:
+        """A connection; None where no worker has made the memory yet."""
+        if self._file is not None and not self._file.exists():
+            yield None
+            return
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except (OperationalError, ProgrammingError) as error:
+            if "no such table" in str(error.orig) or type(error.orig).__name__ == "UndefinedTable":
+                raise MemoryAway("The worker is making its memory; ask again in a moment.") from error
+            raise MemoryAway("The worker's memory cannot be read now.") from error
+        except SQLAlchemyError as error:
+            raise MemoryAway("The worker's memory cannot be read now.") from error
+
+
+def _which(standing: Standing, now_ms: int) -> Sequence[ColumnElement[bool]]:
+    match standing:
+        case Standing.ALL:
+            return ()
+        case Standing.OPEN:
+            return (cases.c.status.in_(_OPEN),)
+        case Standing.OVERDUE:
+            return (cases.c.status.in_(_OPEN), cases.c.due_ms < now_ms)
+        case Standing.WAITING_FOR_PERSON:
+            return (cases.c.status == CaseStatus.NEEDS_DECISION,)
+        case _:
+            return (cases.c.status == standing,)
+
+
+def _behind(after: str, due: ColumnElement[int], *, by_due: bool) -> Sequence[ColumnElement[bool]]:
+    """What comes behind a cursor."""
+    if not by_due:
+        return (cases.c.reference < after,)
+    moment, _, reference = after.partition(".")
+    if not (moment.isascii() and moment.isdigit() and len(moment) <= len(str(_NEVER))):
+        return ()
+    return (or_(due > int(moment), and_(due == int(moment), cases.c.reference > reference)),)
+
+
+def _read_only(url: str) -> tuple[Path | None, Engine]:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return None, create_engine(
+            parsed, pool_pre_ping=True, connect_args={"options": "-c default_transaction_read_only=on"}
+        )
+    file = Path(parsed.database or "")
+    # `mode=ro` refuses every write; the readers of a WAL database still share its index file with the worker.
+    query = {"uri": "true", "mode": "ro", "timeout": "10"}
+    return file, create_engine(parsed.set(database=f"file:{file}", query=query))
