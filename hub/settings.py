@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from connectors.sdk.settings import problems
+from connectors.sdk.settings import RUNNER_KEYS, problems
 from hub.errors import ConfigurationError
 from schemas.identifiers import CouncilCode
 
@@ -165,9 +165,6 @@ class HubSettings(_Section):
         return prefix + str(self.path(Path(memory.url.removeprefix(prefix))).absolute())
 
 
-_RUNNER_KEYS = frozenset({"connector", "memory", "health_port"})
-
-
 def load(file: Path | None = None) -> HubSettings:
     """The settings, checked whole.
 
@@ -238,7 +235,7 @@ def _split(name: str, table: Any) -> Any:
     """A connector's table: the runner's own keys, and the rest untouched for the connector."""
     if not isinstance(table, dict):
         return table
-    runner = {key: item for key, item in table.items() if key in _RUNNER_KEYS}
+    runner = {key: item for key, item in table.items() if key in RUNNER_KEYS}
     runner.setdefault("connector", name)
     runner.setdefault("memory", {"url": f"sqlite:///.hub/{name}.db"})
-    return runner | {"settings": {key: item for key, item in table.items() if key not in _RUNNER_KEYS}}
+    return runner | {"settings": {key: item for key, item in table.items() if key not in RUNNER_KEYS}}

@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from connectors.sdk.errors import ConfigurationError
 
+RUNNER_KEYS = frozenset({"connector", "memory", "health_port"})
+"""Keys of a connector's table that are the runner's; the rest is the connector's own."""
+
 
 class SettingsSection(BaseModel):
     """A table of settings. Unknown keys are refused; a table inside it is laid over the default that the connector gives."""

@@ -1,0 +1,447 @@
+"""The conformance suite: what every connector must do, as tests that come with one import and a few attributes.
+
+    class TestUniversalHousing(ConnectorConformance):
+        connector = UniversalHousing
+        simulator = UniversalHousingSimulator
+
+        def effects_written(self, simulator: UniversalHousingSimulator) -> int:
+            return ...  # counted in the simulator's own journal, not by asking the connector
+
+A check that cannot apply is left out with its reason in the connector's `quality.toml`, and nowhere else:
+
+    [exempt]
+    test_a_wrong_password_is_a_matter_of_settings = "a SQLite file has no login; tried on PostgreSQL in tests/integration"
+
+What the manifest does not promise is not asked: a connector that takes no tasks is not asked to write.
+
+Fixtures are files in the connector's folder `fixtures/`; dates and decimals are written as `connectors.sdk.records` says:
+
+    <story>.record.json  one record as the legacy system delivers it: {"dataset", "key", "position", "values"}
+    <story>.said.json    exactly what it says: a list of facts and progress, empty for a record nobody else needs
+    <story>.error.json   instead: {"code": "unmapped-code"}, the error it must raise
+
+Fixtures are translated with the connector's default settings and `fixture_settings` laid over them.
+"""
+
+import json
+import logging
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from connectors.sdk.contract import (
+    Connector,
+    Effect,
+    EffectClass,
+    Fact,
+    LegacyRecord,
+    Said,
+    SinkConnector,
+    SourceConnector,
+)
+from connectors.sdk.errors import ConfigurationError, ConnectorError, RetryLater, TranslationError
+from connectors.sdk.manifest import Manifest, manifest_of
+from connectors.sdk.mapping import CodeTable
+from connectors.sdk.records import decode_record, encode_record, said_as_json
+from connectors.sdk.rehearsal import (
+    Running,
+    change_of,
+    example_settings,
+    exemptions,
+    folder_of,
+    raise_task,
+    stories_of,
+    withdrawal_of,
+)
+from connectors.sdk.settings import RUNNER_KEYS, ConnectorSettings, load_settings
+from connectors.sdk.simulation import BackOffice, Simulator
+from connectors.sdk.specimens import CITIZENS, PERSONAL_WORDS
+from schemas.tasks import TaskStatus
+
+ENTRY_POINTS = "council_hub.connectors"
+_STRANGE = "Quatermass, Bernardina 1953-07-18"
+"""Put into every field in turn: nobody's code, date or number, and recognised wherever it comes out."""
+
+
+class ConnectorConformance:
+    """Base of one connector's conformance tests. Subclass it as `Test<Connector>` in the connector's tests."""
+
+    connector: ClassVar[type[Connector[Any]]]
+    simulator: ClassVar[type[Simulator]]
+    fixture_settings: ClassVar[Mapping[str, Any]] = {}
+    """Laid over the connector's defaults when fixtures are translated; needed where a setting has no default."""
+    settle_within_s: ClassVar[float] = 30.0
+    """How long the simulated back office may take until nothing moves any more."""
+
+    @abstractmethod
+    def effects_written(self, simulator: Any) -> int:
+        """How many instructions have been written into the simulated system, by its own journal."""
+
+    def take_away(self, running: Running) -> None:
+        """Make the legacy system unreachable. Stopping the simulator does, unless it is a file."""
+        running.stop()
+
+    def wrong_password(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The settings with a password that is not the right one."""
+        if "password" not in settings:
+            pytest.fail(
+                "No setting `password`: override wrong_password, or exempt this check in quality.toml with a reason."
+            )
+        return {**settings, "password": "not-the-password"}
+
+    # How the suite is put together.
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if "connector" not in cls.__dict__:
+            return
+        left_out = set(exemptions(cls.connector))
+        if unknown := left_out - set(dir(cls)):
+            raise ConfigurationError(
+                f"{folder_of(cls.connector)}/quality.toml exempts checks that do not exist: {sorted(unknown)}."
+            )
+        if not issubclass(cls.connector, SourceConnector):
+            left_out |= _SOURCE_CHECKS
+        if not issubclass(cls.connector, SinkConnector):
+            left_out |= _SINK_CHECKS
+        for check in left_out:
+            setattr(cls, check, None)
+
+    @pytest.fixture
+    def quiet(self, tmp_path: Path) -> Iterator[Running]:
+        """A simulated system whose back office never touches anything."""
+        with self._running(tmp_path, BackOffice(accept_s=1e9)) as running:
+            yield running
+
+    @pytest.fixture
+    def busy(self, tmp_path: Path) -> Iterator[Running]:
+        """A simulated system whose back office does everything at once."""
+        office = BackOffice(accept_s=0, work_s=0, reject_share=0, stall_share=0)
+        with self._running(tmp_path, office) as running:
+            yield running
+
+    @contextmanager
+    def _running(self, folder: Path, office: BackOffice) -> Iterator[Running]:
+        simulator = self.simulator(folder / "simulator", office)
+        simulator.seed(CITIZENS)
+        running = Running(simulator)
+        running.start()
+        try:
+            yield running
+        finally:
+            running.stop()
+
+    @contextmanager
+    def _connected(self, running: Running, *, timeout_s: float = 5) -> Iterator[Any]:
+        table = {**running.simulator.connector_settings(), "timeout_s": timeout_s}
+        connector = self.connector(self._settings(table))
+        try:
+            yield connector
+        finally:
+            connector.close()
+
+    def _settings(self, table: Mapping[str, Any]) -> ConnectorSettings:
+        wanted = {key: value for key, value in table.items() if key not in RUNNER_KEYS}
+        return load_settings(self.connector.settings_type, wanted, f"[connectors.{folder_of(self.connector).name}]")
+
+    def _translator(self) -> Any:
+        return self.connector(self._settings(self.fixture_settings))
+
+    # Who it is.
+
+    def test_the_manifest_the_folder_and_the_entry_point_agree(self) -> None:
+        manifest = manifest_of(self.connector)
+        assert manifest.name == folder_of(self.connector).name, "manifest.toml: name is not the folder's name"
+        found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+        assert manifest.name in found, (
+            f'no entry point {manifest.name} in group "{ENTRY_POINTS}": is the package installed?'
+        )
+        assert found[manifest.name].load() is self.connector
+
+    def test_the_example_settings_load(self) -> None:
+        self._settings(example_settings(self.connector))
+
+    def test_an_unknown_setting_is_answered_with_the_nearest_known_one(self) -> None:
+        table = {**example_settings(self.connector), "poll_evry_s": 1}
+        with pytest.raises(ConfigurationError) as caught:
+            self._settings(table)
+        assert folder_of(self.connector).name in str(caught.value)
+        assert 'poll_evry_s: no such setting; did you mean "poll_every_s"?' in str(caught.value)
+
+    def test_each_code_table_is_called_what_its_setting_is_called(self) -> None:
+        settings = self._settings(self.fixture_settings)
+        names = {name: table.name for name, table in settings if isinstance(table, CodeTable)}
+        assert names == {name: name for name in names}
+
+    # What it says.
+
+    def test_every_fixture_says_exactly_what_is_written_beside_it(self) -> None:
+        stories = stories_of(self.connector)
+        assert stories, f"{folder_of(self.connector)}/fixtures holds no <story>.record.json"
+        translator = self._translator()
+        for story, record in stories.items():
+            said_file, error_file = _beside(story, "said"), _beside(story, "error")
+            assert said_file.exists() != error_file.exists(), (
+                f"{story.name}: wants .said.json or .error.json, one of them"
+            )
+            if said_file.exists():
+                assert said_as_json(translator.translate(record)) == json.loads(said_file.read_bytes()), story.name
+            else:
+                with pytest.raises(TranslationError) as caught:
+                    list(translator.translate(record))
+                assert {"code": caught.value.code} == json.loads(error_file.read_bytes()), story.name
+
+    def test_an_unmapped_code_is_among_the_fixtures(self) -> None:
+        codes = [
+            json.loads(_beside(story, "error").read_bytes())["code"]
+            for story in stories_of(self.connector)
+            if _beside(story, "error").exists()
+        ]
+        assert "unmapped-code" in codes, "no fixture shows what a code that nobody has mapped leads to"
+
+    def test_what_a_record_says_depends_on_nothing_but_the_record(self) -> None:
+        for story, record in stories_of(self.connector).items():
+            before = deepcopy(record)
+            first, second = (_said_or_code(self._translator(), record) for _ in range(2))
+            assert record == before, f"{story.name}: translating changed the record"
+            assert first == second, f"{story.name}: translated twice it said two things"
+
+    def test_every_time_carries_a_zone(self) -> None:
+        for story, record in stories_of(self.connector).items():
+            for said in _said_by(self._translator(), record):
+                for moment in (said.effective_at, said.recorded_at):
+                    assert moment is None or moment.utcoffset() is not None, f"{story.name}: a time without a zone"
+
+    def test_a_fact_is_of_a_type_that_the_manifest_names(self) -> None:
+        named = set(manifest_of(self.connector).events)
+        for story, record in stories_of(self.connector).items():
+            for said in _said_by(self._translator(), record):
+                if isinstance(said, Fact):
+                    assert said.event.model_fields["type"].default in named, (
+                        f"{story.name}: a fact the manifest does not name"
+                    )
+
+    def test_whatever_stands_in_a_field_the_error_does_not_repeat_it(self) -> None:
+        for story, record in stories_of(self.connector).items():
+            for field in record.values:
+                strange = LegacyRecord(
+                    dataset=record.dataset,
+                    key=record.key,
+                    position=record.position,
+                    values={**record.values, field: _STRANGE},
+                )
+                assert _STRANGE not in _error_of(self._translator(), strange), (
+                    f"{story.name}: the error about {field} repeats what stands there"
+                )
+
+    # How it reads.
+
+    def test_reading_twice_gives_the_same_positions_and_no_two_records_share_one(self, busy: Running) -> None:
+        for dataset, batches in self._read_settled(busy).items():
+            records = [record for batch in batches for record in batch.records]
+            assert records, f"{dataset}: nothing to read, although people and tasks were put in"
+            versions: dict[str, LegacyRecord] = {}
+            for record in records:
+                assert record.dataset == dataset
+                assert versions.setdefault(record.position, record) == record, (
+                    f"{dataset}: two records share a position"
+                )
+
+    def test_reading_goes_on_from_any_checkpoint_without_loss(self, busy: Running) -> None:
+        settled = self._read_settled(busy)
+        with self._connected(busy) as connector:
+            for dataset, batches in settled.items():
+                for place, batch in enumerate(batches):
+                    checkpoint = json.loads(json.dumps(batch.checkpoint))
+                    resumed = _positions(connector.read(dataset, checkpoint))
+                    lost = _positions(batches[place + 1 :]) - resumed
+                    assert not lost, (
+                        f"{dataset}: {len(lost)} records lost after checkpoint {place + 1} of {len(batches)}"
+                    )
+
+    def test_every_record_it_reads_survives_being_set_aside(self, busy: Running) -> None:
+        for batches in self._read_settled(busy).values():
+            for record in (record for batch in batches for record in batch.records):
+                assert decode_record(encode_record(record)) == record
+
+    # How it writes.
+
+    def test_an_instruction_applied_twice_is_written_once(self, quiet: Running) -> None:
+        for place, work in enumerate(self._manifest().tasks):
+            effect = raise_task(work, self._manifest(), place)
+            before = self.effects_written(quiet.simulator)
+            first = self._apply(quiet, effect)
+            again = self._apply(quiet, effect)
+            assert first.status is TaskStatus.ACCEPTED or first.status is TaskStatus.COMPLETED, (
+                f"{work}: {first.status}"
+            )
+            assert again == first, f"{work}: applied again it gave another receipt"
+            assert self.effects_written(quiet.simulator) - before == 1, f"{work}: not written once"
+
+    def test_a_change_and_a_withdrawal_reach_the_work_they_are_about(self, quiet: Running) -> None:
+        for place, work in enumerate(self._manifest().tasks):
+            raised = raise_task(work, self._manifest(), place)
+            reference = self._apply(quiet, raised).reference
+            for instruction in (change_of(raised), withdrawal_of(raised)):
+                effect = Effect(key=instruction.id.hex, case=raised.case, instruction=instruction, earlier=reference)
+                before = self.effects_written(quiet.simulator)
+                first, again = self._apply(quiet, effect), self._apply(quiet, effect)
+                assert again == first, f"{work}: {instruction.type} applied again gave another receipt"
+                assert self.effects_written(quiet.simulator) - before <= 1, (
+                    f"{work}: {instruction.type} was written twice"
+                )
+                if instruction.type == "task.withdrawn.v1":
+                    assert first.status in {TaskStatus.CANCELLED, TaskStatus.ACCEPTED}, (
+                        f"{work}: withdrawal {first.status}"
+                    )
+
+    # What it does when things go wrong.
+
+    def test_it_says_that_it_reaches_its_system(self, quiet: Running) -> None:
+        with self._connected(quiet) as connector:
+            connector.check()
+
+    def test_a_legacy_system_that_is_away_is_waited_for(self, quiet: Running) -> None:
+        manifest = self._manifest()
+        with self._connected(quiet, timeout_s=1) as connector:
+            self.take_away(quiet)
+            with pytest.raises(RetryLater):
+                connector.check()
+            for dataset in manifest.reads:
+                with pytest.raises(RetryLater):
+                    list(connector.read(dataset, None))
+            for place, work in enumerate(manifest.tasks):
+                with pytest.raises(RetryLater):
+                    connector.apply(raise_task(work, manifest, place))
+
+    def test_a_wrong_password_is_a_matter_of_settings(self, quiet: Running) -> None:
+        wrong = self.wrong_password(quiet.simulator.connector_settings())
+        connector = self.connector(self._settings(wrong))
+        try:
+            with pytest.raises(ConfigurationError):
+                connector.check()
+        finally:
+            connector.close()
+
+    def test_nothing_about_a_person_is_logged_or_said_in_an_error(
+        self, busy: Running, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.INFO):
+            said = [str(error) for error in self._errors_of_a_working_day(busy)]
+        for word in PERSONAL_WORDS:
+            assert word not in caplog.text, "a log line holds something about a person"
+            assert not any(word in message for message in said), "an error holds something about a person"
+
+    # Steps the checks share.
+
+    def _manifest(self) -> Manifest:
+        return manifest_of(self.connector)
+
+    def _apply(self, running: Running, effect: Effect) -> Any:
+        """Apply as the runner does: class B is asked first whether it is there already. A new connection each time, as after a crash."""
+        with self._connected(running) as connector:
+            if self._manifest().effect_class is EffectClass.B:
+                found = connector.find(effect)
+                if found is not None:
+                    return found
+            return connector.apply(effect)
+
+    def _read_settled(self, running: Running) -> dict[str, list[Any]]:
+        """Everything there is to read, once every kind of work was put in and two readings in a row gave the same positions."""
+        for place, work in enumerate(self._manifest().tasks):
+            self._apply(running, raise_task(work, self._manifest(), place))
+        before: Any = None
+        deadline = time.monotonic() + self.settle_within_s
+        while time.monotonic() < deadline:
+            with self._connected(running) as connector:
+                batches = {dataset: list(connector.read(dataset, None)) for dataset in self._manifest().reads}
+            now = {
+                dataset: [record.position for batch in read for record in batch.records]
+                for dataset, read in batches.items()
+            }
+            if now == before and all(now.values()):
+                return batches
+            before = now
+        pytest.fail("Read again and again, it never gave the same positions twice in a row, or a dataset stayed empty.")
+
+    def _errors_of_a_working_day(self, running: Running) -> Iterator[ConnectorError]:
+        """Every error of: applying all work, reading and translating everything, and the same with the system away."""
+        manifest = self._manifest()
+        effects = [raise_task(work, manifest, place) for place, work in enumerate(manifest.tasks)]
+        with self._connected(running, timeout_s=1) as connector:
+            for away in (False, True):
+                if away:
+                    self.take_away(running)
+                steps = [partial(connector.apply, effect) for effect in effects]
+                steps += [partial(_read_and_translate, connector, name) for name in manifest.reads]
+                for step in steps:
+                    try:
+                        step()
+                    except ConnectorError as error:
+                        yield error
+
+
+_SOURCE_CHECKS = frozenset(
+    {
+        "test_every_fixture_says_exactly_what_is_written_beside_it",
+        "test_an_unmapped_code_is_among_the_fixtures",
+        "test_what_a_record_says_depends_on_nothing_but_the_record",
+        "test_every_time_carries_a_zone",
+        "test_a_fact_is_of_a_type_that_the_manifest_names",
+        "test_whatever_stands_in_a_field_the_error_does_not_repeat_it",
+        "test_reading_twice_gives_the_same_positions_and_no_two_records_share_one",
+        "test_reading_goes_on_from_any_checkpoint_without_loss",
+        "test_every_record_it_reads_survives_being_set_aside",
+    }
+)
+_SINK_CHECKS = frozenset(
+    {
+        "test_an_instruction_applied_twice_is_written_once",
+        "test_a_change_and_a_withdrawal_reach_the_work_they_are_about",
+    }
+)
+
+
+def _positions(batches: Any) -> set[str]:
+    return {record.position for batch in batches for record in batch.records}
+
+
+def _read_and_translate(connector: Any, dataset: str) -> None:
+    for batch in connector.read(dataset, None):
+        for record in batch.records:
+            list(connector.translate(record))
+
+
+def _said_by(translator: Any, record: LegacyRecord) -> list[Said]:
+    """What a record says; nothing where it is a fixture of an error."""
+    try:
+        return list(translator.translate(record))
+    except TranslationError:
+        return []
+
+
+def _said_or_code(translator: Any, record: LegacyRecord) -> Any:
+    try:
+        return said_as_json(translator.translate(record))
+    except TranslationError as error:
+        return error.code
+
+
+def _error_of(translator: Any, record: LegacyRecord) -> str:
+    try:
+        list(translator.translate(record))
+    except TranslationError as error:
+        return str(error)
+    return ""
+
+
+def _beside(story: Path, what: str) -> Path:
+    return story.with_name(f"{story.name}.{what}.json")
