@@ -141,5 +141,3 @@ class DeadlineExpired(Event):
 def deadline_name(task: str, due: AwareDatetime) -> str:
     """The name from which a deadline's event id is computed: it expires once, however often the timer looks."""
     return f"deadline|{task}|{due.isoformat()}"
-
-
