@@ -1,0 +1,1 @@
+"""Universal Housing (Civica): tenancies and works orders in a SQL database. Read `connector.py` first."""

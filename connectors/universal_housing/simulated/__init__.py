@@ -1,0 +1,1 @@
+"""What the simulated database is made of: councils, tables with their triggers, invented rows."""
