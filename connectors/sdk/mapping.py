@@ -35,11 +35,13 @@ class CodeTable(SettingsSection, Generic[Meaning]):
     """Code to the reason why nobody outside the department needs it."""
 
     def overlaid(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """A council's codes are added to these; one that it ignores has no meaning any more, and the other way round."""
+        """A council's codes go before these, so that `code` writes its own; one that it ignores has no meaning any more, and back."""
         complete = super().overlaid(given)
         codes, ignored = given.get("codes", {}), given.get("ignored", {})
         if isinstance(codes, Mapping) and isinstance(ignored, Mapping):
-            complete["codes"] = {code: m for code, m in self.codes.items() if code not in ignored} | dict(codes)
+            complete["codes"] = dict(codes) | {
+                code: meaning for code, meaning in self.codes.items() if code not in codes and code not in ignored
+            }
             complete["ignored"] = {code: why for code, why in self.ignored.items() if code not in codes} | dict(ignored)
         return complete
 
