@@ -1,0 +1,1 @@
+"""What the simulator is made of: how it speaks (`soap`), what it remembers (`records`)."""
