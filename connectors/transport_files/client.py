@@ -1,0 +1,173 @@
+"""The depot's SFTP server, for a connector that waits for every answer: asyncssh on an event loop in a thread of its own.
+
+Knows files and folders, not what is in them. The connection is kept between calls, made when it is missing, and dropped after any trouble.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import asyncssh
+
+from connectors.sdk import ConfigurationError, RetryLater
+from connectors.transport_files.results import Found
+
+if TYPE_CHECKING:
+    from connectors.transport_files.connector import Settings
+
+T = TypeVar("T")
+
+KEEPALIVE_S = 30
+"""How often a quiet connection is asked whether it still lives, in seconds."""
+
+
+class SftpFolders:
+    """Folders on the depot's server.
+
+    Every method raises RetryLater when the server is away, too slow or refuses for the moment, and ConfigurationError, which names the
+    setting, when it refuses for good: login, host key, a folder that is not there or not ours.
+    """
+
+    def __init__(self, settings: "Settings") -> None:
+        self._settings = settings
+        self._connection: asyncssh.SSHClientConnection | None = None
+        self._sftp: asyncssh.SFTPClient | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="transport_files-sftp", daemon=True)
+        self._thread.start()
+
+    def listing(self, folder: str) -> list[Found]:
+        """The files of a folder, which is named by its setting: outbound."""
+        return self._run(self._listing(self._path(folder)), folder)
+
+    def fetch(self, folder: str, name: str) -> bytes | None:
+        """A whole file; None when it is gone, because somebody tidied up."""
+        return self._run(self._fetch(f"{self._path(folder)}/{name}"), folder)
+
+    def exists(self, folder: str, name: str) -> bool:
+        """Whether there is a file of that name."""
+        return self._run(self._exists(f"{self._path(folder)}/{name}"), folder)
+
+    def deliver(self, folder: str, name: str, content: bytes) -> None:
+        """Put a whole file there or none: a temporary name, on the server's disk, then its own name.
+
+        Trouble on the way leaves at most the temporary name, which nobody picks up and the next try writes over.
+        """
+        self._run(self._deliver(self._path(folder), name, content), folder)
+
+    def probe(self, folder: str) -> None:
+        """See that files can be made there; none is left."""
+        self._run(self._probe(f"{self._path(folder)}/.hub-check.part"), folder)
+
+    def close(self) -> None:
+        """Let go of the connection and end the thread."""
+        if self._loop.is_closed():
+            return
+        with suppress(Exception):
+            asyncio.run_coroutine_threadsafe(self._disconnect(), self._loop).result(self._settings.timeout_s)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _path(self, folder: str) -> str:
+        return str(getattr(self._settings, folder))
+
+    def _run(self, work: Coroutine[Any, Any, T], folder: str) -> T:
+        """Do it in the loop's thread and say trouble in the connector's words."""
+        where = f"transport_files: {self._settings.host}:{self._settings.port}"
+        try:
+            bounded = asyncio.wait_for(work, self._settings.timeout_s)
+            return asyncio.run_coroutine_threadsafe(bounded, self._loop).result()
+        except asyncssh.PermissionDenied as error:
+            raise ConfigurationError(
+                f"{where} refuses the login of {self._settings.user}. Set user and password or key_file to what the depot gave."
+            ) from error
+        except asyncssh.HostKeyNotVerifiable as error:
+            raise ConfigurationError(
+                f"{where} shows another host key than host_key says. Ask the depot, by another way, for its SHA256 fingerprint."
+            ) from error
+        except (FileNotFoundError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+            raise ConfigurationError(
+                f"{where}: key_file is not the path of a private key without passphrase."
+            ) from error
+        except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath, asyncssh.SFTPPermissionDenied) as error:
+            raise ConfigurationError(
+                f"{where}: folder {self._path(folder)} is missing or closed to us. Set {folder}, or have the depot open it."
+            ) from error
+        except (OSError, asyncssh.Error) as error:
+            asyncio.run_coroutine_threadsafe(self._disconnect(), self._loop).result()
+            raise RetryLater(f"{where} does not answer ({type(error).__name__}). Tried again later.") from error
+
+    async def _connected(self) -> asyncssh.SFTPClient:
+        if self._sftp is not None and self._connection is not None and not self._connection.is_closed():
+            return self._sftp
+        given = self._settings
+        self._connection = await asyncssh.connect(
+            given.host,
+            given.port,
+            username=given.user,
+            password=given.password.get_secret_value() if given.password else None,
+            client_keys=[str(given.key_file)] if given.key_file else None,
+            client_factory=lambda: _KnowsHostKey(given.host_key),
+            known_hosts=([], [], []),  # nobody is trusted by name; `_KnowsHostKey` decides
+            config=None,
+            agent_path=None,
+            keepalive_interval=KEEPALIVE_S,
+        )
+        self._sftp = await self._connection.start_sftp_client()
+        return self._sftp
+
+    async def _disconnect(self) -> None:
+        connection, self._connection, self._sftp = self._connection, None, None
+        if connection is not None:
+            connection.abort()
+            await connection.wait_closed()
+
+    async def _listing(self, path: str) -> list[Found]:
+        entries = await (await self._connected()).readdir(path)
+        return [
+            Found(str(entry.filename), entry.attrs.size or 0, entry.attrs.mtime or 0)
+            for entry in entries
+            if entry.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR
+        ]
+
+    async def _fetch(self, path: str) -> bytes | None:
+        sftp = await self._connected()
+        try:
+            async with sftp.open(path, "rb") as file:
+                return cast("bytes", await file.read())  # asyncssh's annotation knows no binary files
+        except asyncssh.SFTPNoSuchFile:
+            return None
+
+    async def _exists(self, path: str) -> bool:
+        return await (await self._connected()).isfile(path)
+
+    async def _deliver(self, folder: str, name: str, content: bytes) -> None:
+        sftp = await self._connected()
+        temporary = f"{folder}/.{name}.part"
+        async with sftp.open(temporary, "wb") as file:
+            await file.write(content)
+            with suppress(asyncssh.SFTPOpUnsupported):  # only OpenSSH and its kin offer fsync
+                await file.fsync()
+        try:
+            await sftp.posix_rename(temporary, f"{folder}/{name}")
+        except asyncssh.SFTPOpUnsupported:
+            await sftp.rename(temporary, f"{folder}/{name}")
+
+    async def _probe(self, path: str) -> None:
+        sftp = await self._connected()
+        async with sftp.open(path, "wb"):
+            pass
+        await sftp.remove(path)
+
+
+class _KnowsHostKey(asyncssh.SSHClient):
+    """Trusts one host key, by its fingerprint."""
+
+    def __init__(self, fingerprint: str) -> None:
+        self._fingerprint = fingerprint
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        return bool(key.get_fingerprint() == self._fingerprint)
