@@ -16,13 +16,12 @@ import structlog
 from pydantic import BaseModel
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from connectors.sdk.errors import ConnectorError
-from hub.errors import HubError
-
 _QUIET = ("aiokafka", "kafka", "faust", "mode", "zeep", "asyncssh", "uvicorn.access")
 """Libraries whose INFO says what each of their parts does: of use only in finding a fault of theirs."""
 _REPEATERS = ("aiokafka", "kafka")
 """Libraries that say the same thing 10 to 20 times a second for every broker that does not answer."""
+_SPEAK_OF_MACHINERY = {"hub", "connectors", "schemas", "aiokafka", "kafka", "faust", "mode"}
+"""Packages whose exceptions hold no values of records: ours by rule, the others because they never see any decoded."""
 _REPEATS_PER_MINUTE = 5
 _FRAMES = 12
 
@@ -140,13 +139,11 @@ def describe(error: BaseException) -> dict[str, object]:
 
 def speaks_of_machinery(error: BaseException) -> bool:
     """Whether an exception's words are about hosts, files and settings; any other may quote the record it failed on."""
-    if isinstance(error, HubError | ConnectorError | OSError):
+    if isinstance(error, OSError):
         return True
-    if (
-        type(error).__name__ == "OperationalError"
-    ):  # of sqlite3, psycopg and SQLAlchemy: disk full, locked, no connection
+    if type(error).__name__ == "OperationalError":  # of sqlite3, psycopg and SQLAlchemy: disk full, locked, no connection
         return True
-    return type(error).__module__.partition(".")[0] in {"aiokafka", "kafka", "faust", "mode"}
+    return any(kind.__module__.partition(".")[0] in _SPEAK_OF_MACHINERY for kind in type(error).__mro__)
 
 
 def _log_crash(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:

@@ -1,9 +1,9 @@
 """The worker's tables. Times are whole milliseconds since 1970 UTC: the same on every database, and cheap on the hot path.
 
-Made at deployment by `create` (the supervisor does it before the first worker starts), never by two workers at once.
+Deadlines alone are kept to the microsecond: the case knows its deadline by that very moment.
 """
 
-from sqlalchemy import BigInteger, Column, Engine, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Engine, Index, Integer, MetaData, Table, Text, text
 
 metadata = MetaData()
 
@@ -20,7 +20,8 @@ cases = Table(
     "cases",
     metadata,
     Column("reference", Text, primary_key=True),
-    Column("journey", Text, nullable=False),
+    # NULL until its request is heard.
+    Column("journey", Text),
     Column("status", Text, nullable=False),
     Column("opened_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
@@ -48,14 +49,21 @@ deadlines = Table(
     metadata,
     Column("reference", Text, primary_key=True),
     Column("task", Text, primary_key=True),
-    Column("due_ms", BigInteger, nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+    # Partition of `case-events` that the case lives in: its worker publishes the deadline.
     Column("part", Integer, nullable=False),
     # Set once `deadline-expired` is acknowledged by Kafka; a repeat would be ignored by its id anyway.
     Column("published", Integer, nullable=False, default=0),
 )
-Index("deadlines_by_due", deadlines.c.published, deadlines.c.due_ms)
+Index("deadlines_by_due", deadlines.c.published, deadlines.c.due_us)
+
+
+_LOCK = 0x68756220  # "hub "; any number will do that nothing else in this database locks
 
 
 def create(engine: Engine) -> None:
-    """Make what is missing."""
-    metadata.create_all(engine)
+    """Make what is missing. Two processes may do so at once: PostgreSQL would let them collide, so they take turns."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        metadata.create_all(connection)

@@ -1,0 +1,21 @@
+"""`hub worker`: the worker that routes cases."""
+
+import sys
+
+import click
+
+from hub.settings import load
+
+
+@click.command(name="worker")
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Run the worker that routes cases, until it is asked to stop."""
+    settings = load(ctx.obj)
+    # Before Faust is imported: it takes the loop that is there.
+    import uvloop  # noqa: PLC0415 - as said
+
+    uvloop.install()
+    from hub.routing.launcher import run  # noqa: PLC0415 - as said
+
+    sys.exit(run(settings))

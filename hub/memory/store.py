@@ -1,0 +1,141 @@
+"""The worker's memory as a round needs it, whichever database it is kept in.
+
+One connection, used from one thread. Positions and cases of a round are read from one snapshot, and written in one transaction that
+begins with a compare-and-set of every partition's position: a partition that another worker has moved is left out, its cases too.
+The SQL is written by hand, each database its best way (`sqlite.py`, `postgresql.py`); the tables are in `tables.py`.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, ParamSpec, Protocol, TypeVar
+
+from hub.errors import ConfigurationError
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Partition(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    number: int
+
+
+class CaseRow(NamedTuple):
+    """A row of `cases`, in the order of its columns."""
+
+    reference: str
+    journey: str | None
+    status: str
+    opened_ms: int
+    updated_ms: int
+    due_ms: int | None
+    waiting_on: str
+    body: str
+
+
+class DeadlineRow(NamedTuple):
+    """An open deadline, in the order of its columns."""
+
+    reference: str
+    task: str
+    due_us: int
+    part: int
+
+
+@dataclass(frozen=True)
+class Advance:
+    """What one partition's records of a round come to.
+
+    Attributes:
+        partition: which.
+        old, new: next offset to apply, before and after.
+        cases: each case that changed, once.
+        timeline: reference and entry (JSON), in the order in which they happened.
+        deadlines: for each case whose deadlines changed, all that are open now.
+    """
+
+    partition: Partition
+    old: int
+    new: int
+    cases: Sequence[CaseRow] = ()
+    timeline: Sequence[tuple[str, str]] = ()
+    deadlines: Mapping[str, Sequence[DeadlineRow]] | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Positions and cases as they were at one moment.
+
+    Attributes:
+        positions: next offset to apply, of the partitions that have one.
+        bodies: JSON of the cases there are, by reference.
+    """
+
+    positions: Mapping[Partition, int]
+    bodies: Mapping[str, str]
+
+
+class Store(Protocol):
+    """What a database must do for a round. Every method is one transaction."""
+
+    passing: tuple[type[Exception], ...]
+    """Errors after which the same call may succeed: locked, full, away, deadlocked."""
+
+    def positions(self, earliest: Mapping[Partition, int]) -> dict[Partition, int]:
+        """Where to read on in each partition; one never seen before begins at the offset given."""
+
+    def snapshot(self, partitions: Collection[Partition], references: Collection[str]) -> Snapshot:
+        """What a round begins with."""
+
+    def apply(self, advances: Sequence[Advance]) -> frozenset[Partition]:
+        """Write a round; the partitions that this worker moved. Nothing is written of the others: somebody else owns them."""
+
+    def due(self, parts: Collection[int], now_us: int, limit: int) -> list[DeadlineRow]:
+        """Deadlines of these partitions that have passed and are not published, the oldest first."""
+
+    def mark_published(self, deadlines: Sequence[DeadlineRow]) -> None:
+        """Remember that these deadlines were published, unless they have moved meanwhile."""
+
+    def count_deadlines(self, parts: Collection[int]) -> int:
+        """How many deadlines of these partitions are still to come or to be published."""
+
+    def has_tables(self) -> bool:
+        """Whether the tables are there."""
+
+    def close(self) -> None:
+        """Give the connection back; the next call opens another."""
+
+
+def call(store: Store, method: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+    """Call one method of a store; after an error its connection is thrown away, so that the next try has a fresh one."""
+    try:
+        return method(*arguments, **named)
+    except Exception:
+        store.close()
+        raise
+
+
+def open_store(url: str, app: str) -> Store:
+    """The store behind a memory's URL.
+
+    Args:
+        url: sqlite:///FILE or postgresql+psycopg://...
+        app: the consumer group; progress is kept per group.
+
+    Raises:
+        ConfigurationError: another kind of database.
+    """
+    kind = url.partition(":")[0]
+    if kind == "sqlite":
+        from hub.memory.sqlite import SqliteStore  # noqa: PLC0415 - a worker loads the driver of its own database only
+
+        return SqliteStore(url.removeprefix("sqlite:///"), app)
+    if kind == "postgresql+psycopg":
+        from hub.memory.postgresql import PostgresqlStore  # noqa: PLC0415 - as above
+
+        return PostgresqlStore(url.replace("+psycopg", "", 1), app)
+    raise ConfigurationError(
+        f"worker.memory.url begins with {kind!r}. There are sqlite:///FILE and postgresql+psycopg://USER@HOST/NAME."
+    )

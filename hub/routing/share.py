@@ -1,0 +1,207 @@
+"""What one partition's records of a round come to: decoded, stepped, encoded, one by one. Pure; the round sends and writes it.
+
+A record that cannot be used becomes a dead letter, and the ones behind it go on. Nothing of a record counts unless all of it works.
+"""
+
+import traceback
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from aiokafka.partitioner import murmur2
+
+from hub.dead_letters.letter import dead_letter
+from hub.memory.store import Advance, CaseRow, DeadlineRow, Partition
+from hub.routing.case import Case
+from hub.routing.records import Record
+from hub.routing.step import Decision, NotForThisHub, World, step
+from schemas.envelope import CONTENT_TYPE, Event
+from schemas.topics import CASE_EVENTS, UnreadableEvent
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+EVENT_HEADERS: tuple[tuple[str, bytes], ...] = (("content-type", CONTENT_TYPE.encode()),)
+COMPONENT = "worker"
+
+
+class Outgoing(NamedTuple):
+    """One record to send."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A record on which the hub itself failed: where it stands, and where in the code it happened."""
+
+    offset: int
+    error: str
+    place: str
+
+
+@dataclass
+class Share:
+    """One partition's part of a round.
+
+    Attributes:
+        partition: which.
+        old, new: next offset to apply, before and after.
+        cases: the cases that changed, with their rows.
+        timeline: reference and entry, in order.
+        deadlines: of each case whose deadlines changed, all that are open.
+        outgoing: records to send, by topic, in order; they go to the partition of the same number.
+        outcomes: how many events of each type were applied, changed nothing or were set aside.
+        set_aside: how many records became dead letters, by code.
+        defects: those of them that are the hub's own fault.
+    """
+
+    partition: Partition
+    old: int
+    new: int
+    cases: dict[str, Case] = field(default_factory=dict)
+    rows: dict[str, CaseRow] = field(default_factory=dict)
+    timeline: list[tuple[str, str]] = field(default_factory=list)
+    deadlines: dict[str, list[DeadlineRow]] = field(default_factory=dict)
+    outgoing: dict[str, list[Outgoing]] = field(default_factory=dict)
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    set_aside: Counter[str] = field(default_factory=Counter)
+    defects: list[Defect] = field(default_factory=list)
+
+    def advance(self) -> Advance:
+        """What is to be written."""
+        return Advance(self.partition, self.old, self.new, list(self.rows.values()), self.timeline, self.deadlines)
+
+
+def route(
+    partition: Partition,
+    old: int,
+    records: Sequence[Record],
+    bodies: Mapping[str, str],
+    *,
+    world: World,
+    partitions: int,
+) -> Share:
+    """Route the records of one partition.
+
+    Args:
+        partition: where they stand.
+        old: next offset to apply; the first record's is not below it.
+        records: in order, at least one.
+        bodies: cases as stored, by reference.
+        world: what `step` looks up.
+        partitions: of every hub topic.
+    """
+    share = Share(partition, old, records[-1].offset + 1)
+    for record in records:
+        try:
+            _route_one(share, record, bodies, world, partitions)
+        except UnreadableEvent as error:
+            _set_aside(share, record, error.code, str(error))
+        except NotForThisHub as error:
+            _set_aside(share, record, error.code, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever one record does to us, the ones behind it go on
+            defect = Defect(record.offset, type(error).__qualname__, place_of(error))
+            share.defects.append(defect)
+            reason = (
+                f"The hub failed on this record: {defect.error} in {defect.place}. Report it; replay when it is mended."
+            )
+            _set_aside(share, record, "defect", reason)
+    return share
+
+
+def _route_one(share: Share, record: Record, bodies: Mapping[str, str], world: World, partitions: int) -> None:
+    event = CASE_EVENTS.decode(record.value, record.key)
+    if partition_of(event.partitionkey, partitions) != share.partition.number:
+        raise UnreadableEvent(
+            "wrong-partition",
+            f"{CASE_EVENTS.name}: the record's key belongs in another partition, where the other events of its case are. "
+            "Its producer must partition as Kafka's Java client does (murmur2). Replay puts it right.",
+        )
+    before = share.cases.get(event.partitionkey)
+    if before is None and (body := bodies.get(event.partitionkey)) is not None:
+        before = Case.model_validate_json(body)
+    decision = step(before, event, world)
+    if not decision.outputs and not decision.entries and decision.case == before:
+        share.outcomes[event.type, "unchanged"] += 1
+        return
+    _keep(share, event, decision)
+
+
+def _keep(share: Share, event: Event, decision: Decision) -> None:
+    """Add what follows from one event; everything is encoded before the first part of it is added."""
+    case = decision.case
+    row = row_of(case)
+    lines = [(case.reference, entry.model_dump_json(exclude_defaults=True)) for entry in decision.entries]
+    sends = [
+        (o.topic, Outgoing(o.event.partitionkey.encode(), o.event.encode(), EVENT_HEADERS)) for o in decision.outputs
+    ]
+    if decision.deadlines is not None:
+        share.deadlines[case.reference] = [
+            DeadlineRow(case.reference, deadline.task, microseconds(deadline.due), share.partition.number)
+            for deadline in decision.deadlines
+        ]
+    share.cases[case.reference] = case
+    share.rows[case.reference] = row
+    share.timeline += lines
+    for topic, message in sends:
+        share.outgoing.setdefault(topic, []).append(message)
+    share.outcomes[event.type, "applied"] += 1
+
+
+def _set_aside(share: Share, record: Record, code: str, reason: str) -> None:
+    letter = dead_letter(
+        code=code,
+        reason=reason,
+        topic=share.partition.topic,
+        partition=share.partition.number,
+        offset=record.offset,
+        component=COMPONENT,
+        key=record.key,
+        value=record.value,
+    )
+    share.outgoing.setdefault(CASE_EVENTS.dead_letters, []).append(Outgoing(letter.key, letter.value, letter.headers))
+    share.set_aside[code] += 1
+    share.outcomes["any", "dead-letter"] += 1
+
+
+def row_of(case: Case) -> CaseRow:
+    """A case as it is stored."""
+    return CaseRow(
+        reference=case.reference,
+        journey=case.journey,
+        status=case.status,
+        opened_ms=microseconds(case.opened_at) // 1000,
+        updated_ms=microseconds(case.updated_at) // 1000,
+        due_ms=microseconds(case.next_due) // 1000 if case.next_due else None,
+        waiting_on=",".join(case.waiting_on),
+        body=case.model_dump_json(exclude_defaults=True),
+    )
+
+
+def microseconds(moment: datetime) -> int:
+    """Whole microseconds since 1970 UTC, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(microseconds_since_epoch: int) -> datetime:
+    """The moment, in UTC."""
+    return _EPOCH + microseconds_since_epoch * _MICROSECOND
+
+
+@lru_cache(maxsize=65536)
+def partition_of(key: str, partitions: int) -> int:
+    """The partition that Kafka's default partitioner gives a key."""
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+
+
+def place_of(error: BaseException) -> str:
+    """Where in the code an exception was raised: file, line and function, and no value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    return f"{Path(ours[-1].filename).name}:{ours[-1].lineno} {ours[-1].name}"
