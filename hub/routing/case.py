@@ -7,7 +7,6 @@ depends on the order in which things became known, as it must, and is no part of
 
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -107,7 +106,7 @@ class Heard(_Part):
     decisions: dict[str, DecisionHeard] = {}
     withdrawn: datetime | None = None
 
-    @cached_property
+    @property
     def values(self) -> dict[str, Any]:
         """The facts' values by name."""
         return {name: fact.value for name, fact in self.facts.items()}

@@ -115,9 +115,8 @@ def step(case: Case | None, event: Event, world: World) -> Decision:
         return Decision(before)
     journey = _journey(before, heard, world.journeys)
     after = before.model_copy(update={"heard": heard, "updated_at": max(before.updated_at, event.time)})
-    lines = [_line(event, before, heard, journey)]
     if journey is None or heard.request is None:
-        return Decision(after, entries=tuple(lines))
+        return Decision(after, entries=(_line(event, before, heard, journey),))
 
     tasks = _derive(journey, heard, world.calendar)
     status = _status(journey, heard, tasks)
@@ -147,6 +146,8 @@ def step(case: Case | None, event: Event, world: World) -> Decision:
         )
         for data in updates
     ]
+    in_vain = isinstance(event, DeadlineExpired) and not _late_now(tasks, event)
+    lines = [] if in_vain else [_line(event, before, heard, journey)]
     lines += [letter.line(event, journey) for letter in letters]
     if status is not before.status and status is not CaseStatus.OPEN:
         lines.append(
@@ -258,11 +259,12 @@ def _derive(journey: Journey, heard: Heard, calendar: Calendar) -> tuple[TaskVie
     if heard.request is None:
         raise ValueError("a case is derived only once its request is heard")
     views: dict[str, TaskView] = {}
+    values = heard.values
     stopped = _stopped_at(journey, heard)
     for plan in journey.tasks:
         status = heard.statuses.get(plan.name)
         ready = all(_lets_pass(journey, heard, views[name]) for name in plan.after)
-        needed = ready and (plan.when is None or plan.when.holds(heard.values))
+        needed = ready and (plan.when is None or plan.when.holds(values))
         wanted = needed and stopped is None
         moments = [heard.request.at, *(views[name].since for name in plan.after)]
         moments += [heard.facts[name].at for name in (plan.when.facts if plan.when else ()) if name in heard.facts]
@@ -275,7 +277,7 @@ def _derive(journey: Journey, heard: Heard, calendar: Calendar) -> tuple[TaskVie
             state, since = TaskState.NOT_NEEDED, max(began, stopped)
         else:
             state, since = (TaskState.NOT_NEEDED if ready else TaskState.WAITING), began
-        due = plan.due.at(began, heard.values, calendar) if plan.due and (wanted or status) else None
+        due = plan.due.at(began, values, calendar) if plan.due and (wanted or status) else None
         reference = heard.references.get(plan.name)
         views[plan.name] = TaskView(
             name=plan.name,
@@ -284,11 +286,23 @@ def _derive(journey: Journey, heard: Heard, calendar: Calendar) -> tuple[TaskVie
             wanted=wanted,
             since=since,
             due=due,
-            late=due is not None and (plan.name, due) in heard.expired,
+            late=_is_late(plan.name, due, heard),
             reference=reference.reference if reference else None,
             reason=status.reason if status else None,
         )
     return tuple(views.values())
+
+
+def _is_late(task: str, due: datetime | None, heard: Heard) -> bool:
+    """Whether the clock ran out before the department was done; a deadline that has moved since does not count."""
+    status = heard.statuses.get(task)
+    in_time = status is not None and status.status.ended and due is not None and status.at <= due
+    return due is not None and (task, due) in heard.expired and not in_time
+
+
+def _late_now(tasks: Iterable[TaskView], event: DeadlineExpired) -> bool:
+    """Whether an expired deadline still says something: its task is late for it."""
+    return any(view.late and view.name == event.data.task and view.due == event.data.due for view in tasks)
 
 
 def _stopped_at(journey: Journey, heard: Heard) -> datetime | None:
