@@ -1,9 +1,15 @@
-"""A dead letter: the record that could not be used, byte for byte under its own key, with the reason and its place in headers. Pure."""
+"""A dead letter: the record that could not be used, byte for byte under its own key, with the reason and its place in headers. Pure.
+
+Two kinds: a record of a topic, which a replay sends to that topic again; and a record of a legacy system, which its connector keeps
+(`hub.edge.memory`) and tries again whenever it starts. Each has an origin, by which a marker settles every letter about it.
+"""
 
 from dataclasses import dataclass
 
 REASON_LIMIT = 1000
 """Characters of a reason that are kept; enough for five problems of one record."""
+
+Headers = tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True)
@@ -12,12 +18,12 @@ class DeadLetter:
 
     Attributes:
         key, value: of the record set aside, as they came.
-        headers: reason, code, topic, partition, offset, component.
+        headers: code, reason, component, attempt; and where it came from: topic, partition, offset, or dataset and record.
     """
 
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: Headers
 
 
 def dead_letter(
@@ -30,22 +36,70 @@ def dead_letter(
     component: str,
     key: bytes | None,
     value: bytes | None,
+    attempt: int = 1,
 ) -> DeadLetter:
-    """Set a record aside.
+    """Set a record of a topic aside.
 
     Args:
         code: stable word for counting and filtering: not-json, wrong-data, unmapped-code, ...
         reason: what is wrong, where in the record, what to do next; no value of the record.
-        topic, partition, offset: where the record stands.
+        topic: where the record stands.
+        partition: of that topic.
+        offset: in that partition.
         component: which part of the hub could not use it: worker, universal_housing.
-        key, value: the record as it came.
+        key: of the record, as it came.
+        value: of the record, byte for byte.
+        attempt: how often it has been tried, this time included; a replayed record carries it in its header `attempt`.
     """
-    headers = {
+    place = {"topic": topic, "partition": str(partition), "offset": str(offset)}
+    return DeadLetter(key, value, _headers(code, reason, component, attempt, place))
+
+
+def record_letter(
+    *,
+    code: str,
+    reason: str,
+    component: str,
+    dataset: str,
+    record_id: str,
+    key: str,
+    value: bytes,
+    attempt: int = 1,
+) -> DeadLetter:
+    """Set a record of a legacy system aside.
+
+    Args:
+        code: as in `dead_letter`.
+        reason: as in `dead_letter`.
+        component: name of the connector.
+        dataset: what it was read from.
+        record_id: computed id of this version of it; the same however often it is read.
+        key: its key there.
+        value: the record as JSON, by `connectors.sdk.records`.
+        attempt: how often it has been tried, this time included.
+    """
+    place = {"dataset": dataset, "record": record_id}
+    return DeadLetter(key.encode(), value, _headers(code, reason, component, attempt, place))
+
+
+def settled(origin: str, outcome: str, component: str) -> Headers:
+    """Headers of the marker, an empty record on the dead-letter topic, that says what became of every letter of one origin.
+
+    Args:
+        origin: `topic/partition/offset` of a record, or `component/dataset/record` of a legacy record.
+        outcome: replayed or mended.
+        component: who did it.
+    """
+    words = {"settles": origin, "outcome": outcome, "component": component}
+    return tuple((name, word.encode()) for name, word in words.items())
+
+
+def _headers(code: str, reason: str, component: str, attempt: int, place: dict[str, str]) -> Headers:
+    words = {
         "reason": reason if len(reason) <= REASON_LIMIT else reason[: REASON_LIMIT - 1] + "…",
         "code": code,
-        "topic": topic,
-        "partition": str(partition),
-        "offset": str(offset),
+        **place,
         "component": component,
+        "attempt": str(attempt),
     }
-    return DeadLetter(key, value, tuple((name, text.encode()) for name, text in headers.items()))
+    return tuple((name, word.encode()) for name, word in words.items())

@@ -1,0 +1,377 @@
+"""What a connector's process remembers, in SQL of its own: checkpoints, the effect ledger, links, and records set aside.
+
+Nobody else writes it. Every table begins with the connector's name, so several connectors may share one PostgreSQL. Each method is one
+transaction; on SQLite it is on disk before the method returns. Times are milliseconds since 1970 UTC, as in the worker's memory.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    Row,
+    Table,
+    Text,
+    create_engine,
+    delete,
+    event,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine import make_url
+
+from connectors.sdk.contract import Checkpoint, Receipt
+from hub.edge.messages import Place
+from schemas.tasks import TaskStatus
+
+metadata = MetaData()
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("connector", Text, primary_key=True),
+    Column("dataset", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("connector", Text, primary_key=True),
+    # The id of the instruction's event, 32 hexadecimal characters.
+    Column("effect_key", Text, primary_key=True),
+    Column("case_ref", Text, nullable=False, index=True),
+    Column("task", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    # What the receipt said; NULL until there is one.
+    Column("status", Text),
+    Column("reference", Text),
+    Column("reason", Text),
+    # Where the instruction stood, for people.
+    Column("topic", Text, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("began_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("connector", Text, primary_key=True),
+    Column("legacy_key", Text, primary_key=True),
+    Column("effect_key", Text, nullable=False),
+)
+
+held = Table(
+    "held",
+    metadata,
+    Column("connector", Text, primary_key=True),
+    # The id of its dead letter's record: two readings of one version of a record are one.
+    Column("record_id", Text, primary_key=True),
+    Column("dataset", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+)
+
+
+class Kind(StrEnum):
+    """What an instruction asks."""
+
+    RAISED = "raised"
+    CHANGED = "changed"
+    WITHDRAWN = "withdrawn"
+
+
+class State(StrEnum):
+    """How far an instruction has come."""
+
+    INTENT = "intent"
+    """It may have been written into the legacy system: whoever finds it so must look, or repeat only what may be repeated."""
+    APPLIED = "applied"
+    """The legacy system has it."""
+    REJECTED = "rejected"
+    """The legacy system refused it."""
+    ASIDE = "aside"
+    """It could not be put into the system's words and lies among the dead letters; later instructions of its task wait there too."""
+
+
+@dataclass(frozen=True)
+class EffectRow:
+    """One row of the effect ledger."""
+
+    effect_key: str
+    case: str
+    task: str
+    kind: Kind
+    state: State
+    status: TaskStatus | None
+    reference: str | None
+    reason: str | None
+    ended_at: datetime | None
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """What the legacy system made of it; None until that is known."""
+        return Receipt(status=self.status, reference=self.reference, reason=self.reason) if self.status else None
+
+
+@dataclass(frozen=True)
+class Held:
+    """A record of the legacy system that could not be understood."""
+
+    record_id: str
+    dataset: str
+    body: bytes
+    attempts: int
+
+
+def open_engine(url: str) -> Engine:
+    """An engine whose commits are durable; makes a SQLite file's folder."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def durable(connection: Any, _record: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+class EdgeMemory:
+    """The memory of one connector. May be shared by the threads of its process.
+
+    Args:
+        engine: from `open_engine`.
+        connector: name of the connector.
+    """
+
+    def __init__(self, engine: Engine, connector: str) -> None:
+        self._engine, self._connector = engine, connector
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                # Connectors that share a database start together, and CREATE TABLE IF NOT EXISTS trips over another at the same moment.
+                connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('council-hub edge tables'))"))
+            metadata.create_all(connection)
+
+    # Reading.
+
+    def checkpoint(self, dataset: str) -> Checkpoint | None:
+        """Where reading goes on; None at the very beginning."""
+        with self._engine.connect() as connection:
+            body = connection.scalar(
+                select(checkpoints.c.body).where(
+                    checkpoints.c.connector == self._connector, checkpoints.c.dataset == dataset
+                )
+            )
+        return None if body is None else json.loads(body)
+
+    def move_on(
+        self,
+        dataset: str,
+        checkpoint: Checkpoint,
+        *,
+        learned: Mapping[str, str],
+        held_records: Sequence[Held] = (),
+        at_ms: int,
+    ) -> None:
+        """Everything of a batch is safe on its topic: remember where reading goes on, and what was learned on the way.
+
+        Args:
+            dataset: what was read.
+            checkpoint: where it goes on.
+            learned: legacy reference of an effect that had none, by effect key.
+            held_records: what could not be understood.
+            at_ms: now.
+        """
+        where = {"connector": self._connector, "dataset": dataset}
+        with self._engine.begin() as connection:
+            for effect_key, reference in learned.items():
+                self._learn(connection, effect_key, reference)
+            for record in held_records:
+                self._hold(connection, record, at_ms)
+            self._put(connection, checkpoints, where, {"body": json.dumps(dict(checkpoint)), "at_ms": at_ms})
+
+    def held(self, dataset: str) -> list[Held]:
+        """What could not be understood, oldest first."""
+        query = (
+            select(held.c.record_id, held.c.dataset, held.c.body, held.c.attempts)
+            .where(held.c.connector == self._connector, held.c.dataset == dataset)
+            .order_by(held.c.since_ms, held.c.record_id)
+        )
+        with self._engine.connect() as connection:
+            return [Held(row[0], row[1], row[2].encode(), row[3]) for row in connection.execute(query)]
+
+    def release(self, record: Held, learned: Mapping[str, str]) -> None:
+        """A record that was set aside has been understood and is safe on its topics."""
+        with self._engine.begin() as connection:
+            for effect_key, reference in learned.items():
+                self._learn(connection, effect_key, reference)
+            connection.execute(
+                delete(held).where(held.c.connector == self._connector, held.c.record_id == record.record_id)
+            )
+
+    def effect(self, effect_key: str) -> EffectRow | None:
+        """One row of the ledger."""
+        with self._engine.connect() as connection:
+            return self._effect(connection, effect_key)
+
+    def effect_of(self, legacy_key: str) -> EffectRow | None:
+        """The effect that a legacy record belongs to; None where it is nobody's task of ours."""
+        query = select(links.c.effect_key).where(links.c.connector == self._connector, links.c.legacy_key == legacy_key)
+        with self._engine.connect() as connection:
+            effect_key = connection.scalar(query)
+            return None if effect_key is None else self._effect(connection, effect_key)
+
+    def in_doubt(self) -> bool:
+        """Whether an instruction is on its way whose reference is not known yet."""
+        query = select(effects.c.effect_key).where(
+            effects.c.connector == self._connector, effects.c.state == State.INTENT
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
+    # Writing.
+
+    def begin(self, effect_key: str, *, case: str, task: str, kind: Kind, place: Place, at_ms: int) -> EffectRow | None:
+        """Note the intention to apply an instruction, before anything is done about it.
+
+        Returns:
+            The row as it was before: None for a new instruction.
+        """
+        with self._engine.begin() as connection:
+            before = self._effect(connection, effect_key)
+            if before is None:
+                connection.execute(
+                    insert(effects).values(
+                        connector=self._connector,
+                        effect_key=effect_key,
+                        case_ref=case,
+                        task=task,
+                        kind=kind,
+                        state=State.INTENT,
+                        topic=place.topic,
+                        part=place.partition,
+                        place=place.offset,
+                        began_ms=at_ms,
+                    )
+                )
+            elif before.state is State.ASIDE:
+                self._change(connection, [effect_key], state=State.INTENT)
+            return before
+
+    def finish(self, effect_key: str, receipt: Receipt, at_ms: int) -> EffectRow:
+        """Note what the legacy system made of an instruction, and which of its records is the task's."""
+        state = State.REJECTED if receipt.status is TaskStatus.REJECTED else State.APPLIED
+        with self._engine.begin() as connection:
+            self._change(
+                connection,
+                [effect_key],
+                state=state,
+                status=receipt.status,
+                reference=receipt.reference,
+                reason=receipt.reason,
+                ended_ms=at_ms,
+            )
+            row = self._effect(connection, effect_key)
+            if row is None:
+                raise LookupError(f"No intent for effect {effect_key}; `begin` comes first.")
+            if receipt.reference and row.kind is not Kind.WITHDRAWN:
+                self._link(connection, receipt.reference, effect_key)
+            return row
+
+    def set_aside(self, effect_key: str) -> None:
+        """An instruction went to the dead letters."""
+        with self._engine.begin() as connection:
+            self._change(connection, [effect_key], state=State.ASIDE)
+
+    def task_rows(self, case: str, task: str) -> list[EffectRow]:
+        """Every instruction about one task, oldest first."""
+        query = (
+            select(effects)
+            .where(effects.c.connector == self._connector, effects.c.case_ref == case, effects.c.task == task)
+            .order_by(effects.c.began_ms, effects.c.place)
+        )
+        with self._engine.connect() as connection:
+            return [_effect_row(row) for row in connection.execute(query)]
+
+    def unfinished(self) -> int:
+        """How many instructions have an intention and no outcome."""
+        query = select(effects.c.effect_key).where(
+            effects.c.connector == self._connector, effects.c.state == State.INTENT
+        )
+        with self._engine.connect() as connection:
+            return len(connection.execute(query).all())
+
+    # Steps of a transaction.
+
+    def _effect(self, connection: Connection, effect_key: str) -> EffectRow | None:
+        row = connection.execute(
+            select(effects).where(effects.c.connector == self._connector, effects.c.effect_key == effect_key)
+        ).one_or_none()
+        return None if row is None else _effect_row(row)
+
+    def _change(self, connection: Connection, effect_keys: Iterable[str], **values: Any) -> None:
+        connection.execute(
+            update(effects)
+            .where(effects.c.connector == self._connector, effects.c.effect_key.in_(list(effect_keys)))
+            .values(**values)
+        )
+
+    def _learn(self, connection: Connection, effect_key: str, reference: str) -> None:
+        self._change(connection, [effect_key], reference=reference)
+        self._link(connection, reference, effect_key)
+
+    def _link(self, connection: Connection, legacy_key: str, effect_key: str) -> None:
+        where = {"connector": self._connector, "legacy_key": legacy_key}
+        self._put(connection, links, where, {"effect_key": effect_key})
+
+    def _hold(self, connection: Connection, record: Held, at_ms: int) -> None:
+        where = {"connector": self._connector, "record_id": record.record_id}
+        values = {
+            "dataset": record.dataset,
+            "body": record.body.decode(),
+            "attempts": record.attempts,
+            "since_ms": at_ms,
+        }
+        self._put(connection, held, where, values)
+
+    def _put(self, connection: Connection, table: Table, where: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        """Update a row or insert it. No two processes share a connector's rows, and each row has one thread that writes it."""
+        condition = [table.c[name] == value for name, value in where.items()]
+        if connection.execute(update(table).where(*condition).values(**values)).rowcount == 0:
+            connection.execute(insert(table).values(**where, **values))
+
+
+def _effect_row(row: Row[Any]) -> EffectRow:
+    return EffectRow(
+        effect_key=row.effect_key,
+        case=row.case_ref,
+        task=row.task,
+        kind=Kind(row.kind),
+        state=State(row.state),
+        status=TaskStatus(row.status) if row.status else None,
+        reference=row.reference,
+        reason=row.reason,
+        ended_at=None if row.ended_ms is None else datetime.fromtimestamp(row.ended_ms / 1000, UTC),
+    )

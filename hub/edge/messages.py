@@ -1,0 +1,44 @@
+"""Kafka records as the edge needs them: plain data, whichever client carries them."""
+
+from dataclasses import dataclass, field
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a record stands."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A record to send."""
+
+    topic: str
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
+    headers: Headers = ()
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A record that was read."""
+
+    place: Place
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
+    headers: Headers = ()
+    at_ms: int = 0
+    """When it was sent, milliseconds since 1970."""
+
+    def header(self, name: str) -> str | None:
+        """The last header of that name, as text."""
+        found = [value for key, value in self.headers if key == name and value is not None]
+        return found[-1].decode("utf-8", "replace") if found else None

@@ -1,0 +1,81 @@
+"""The metrics of a connector's process. Labels come from the manifest and closed lists, never from a record."""
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.process_collector import ProcessCollector
+
+from hub.health.metrics import Kind, Metric
+
+RECORDS = Metric(
+    "hub_connector_records",
+    Kind.COUNTER,
+    "records",
+    "Legacy records read, by dataset and outcome (said, silent, repeated, set-aside). set-aside wants a person: `hub dead-letters list`.",
+    ("dataset", "outcome"),
+)
+STRANGERS = Metric(
+    "hub_connector_strangers",
+    Kind.COUNTER,
+    "records",
+    "Progress of work that is no task of the hub's; raised by hand in the legacy system. None ever: does the connector know its own work?",
+    ("dataset",),
+)
+LAST_NEWS = Metric(
+    "hub_connector_last_news_seconds",
+    Kind.GAUGE,
+    "seconds since 1970",
+    "When a dataset last had something new; compare with hub_connector_speaks_every_seconds.",
+    ("dataset",),
+)
+SPEAKS_EVERY = Metric(
+    "hub_connector_speaks_every_seconds",
+    Kind.GAUGE,
+    "seconds",
+    "How often a dataset should have something new in working hours, as its manifest says.",
+    ("dataset",),
+)
+EFFECTS = Metric(
+    "hub_connector_effects",
+    Kind.COUNTER,
+    "instructions",
+    "Instructions by outcome (accepted, completed, rejected, cancelled, repeated, set-aside). No increase while tasks arrive: see /readyz.",
+    ("outcome",),
+)
+APPLY = Metric(
+    "hub_connector_apply_seconds",
+    Kind.HISTOGRAM,
+    "seconds",
+    "How long the legacy system took for one instruction.",
+    buckets=(0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60),
+)
+UNFINISHED = Metric(
+    "hub_connector_unfinished_effects",
+    Kind.GAUGE,
+    "instructions",
+    "Instructions that may or may not be in the legacy system. Above 0 for minutes: it is away, see /readyz.",
+)
+WELL = Metric(
+    "hub_connector_well",
+    Kind.GAUGE,
+    "1 or 0",
+    "1 where a dataset, or `tasks`, works; 0 where its legacy system is away or a promise is broken.",
+    ("part",),
+)
+
+CONNECTOR = (RECORDS, STRANGERS, LAST_NEWS, SPEAKS_EVERY, EFFECTS, APPLY, UNFINISHED, WELL)
+"""What a connector's process exports, besides its memory, CPU and files."""
+
+
+class ConnectorMetrics:
+    """A connector's metrics, ready to be set."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.records = RECORDS.counter(self.registry)
+        self.strangers = STRANGERS.counter(self.registry)
+        self.last_news = LAST_NEWS.gauge(self.registry)
+        self.speaks_every = SPEAKS_EVERY.gauge(self.registry)
+        self.effects = EFFECTS.counter(self.registry)
+        self.apply = APPLY.histogram(self.registry)
+        self.unfinished = UNFINISHED.gauge(self.registry)
+        self.well = WELL.gauge(self.registry)

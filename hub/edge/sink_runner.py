@@ -1,0 +1,265 @@
+"""Applies a department's tasks to its legacy system: consume, ledger, apply, ledger, report, commit.
+
+Before anything is done about an instruction, the ledger holds the intention; before its offset is committed, its outcome is in the ledger
+and reported to its case. So after a crash anywhere an instruction is found in one of three states: unknown (do it), intended (it may be
+in the legacy system: class A and C repeat it, which writes nothing twice; class B looks for it first), ended (report it again: the report
+has the same id). Instructions are taken in the order of their partition. While the legacy system is away the one in hand is tried again
+and again, and the group is shown that this member lives.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from connectors.sdk.contract import Effect, EffectClass, Instruction, Receipt, SinkConnector
+from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
+from connectors.sdk.errors import ConnectorError, ContractBroken, OutcomeUnknown, RetryLater, TranslationError
+from connectors.sdk.manifest import Manifest
+from hub.dead_letters.letter import dead_letter
+from hub.edge.condition import Backoff
+from hub.edge.kafka import Receiver
+from hub.edge.memory import EffectRow, Kind, State
+from hub.edge.messages import Incoming, Outgoing, Place
+from hub.edge.source_runner import BROKEN_FOR_S, Edge
+from hub.edge.wrapping import EVENT_HEADERS, KINDS, report
+from schemas.tasks import TaskChanged, TaskRaised, TaskStatus, TaskWithdrawn
+from schemas.topics import CASE_EVENTS, TASKS, UnreadableEvent
+
+PART = "tasks"
+_AT_ONCE = 50
+_POLL_S = 0.5
+_SHOW_LIFE_S = 3.0
+
+
+class Stopping(Exception):
+    """The process stops while an instruction waits; whoever starts next finds it in the ledger."""
+
+
+class SinkRunner:
+    """Applies instructions until it is told to stop.
+
+    Args:
+        edge: what it shares with the sources.
+        manifest: which kinds of work it takes; others are another connector's.
+        receiver: member of the group that reads the department's tasks; used by this thread only.
+        connect: makes the connector; called in the thread that runs, again after a broken promise.
+    """
+
+    def __init__(
+        self, edge: Edge, manifest: Manifest, receiver: Receiver, connect: Callable[[], SinkConnector[Any]]
+    ) -> None:
+        self._edge, self._manifest, self._receiver, self._connect = edge, manifest, receiver, connect
+        self._topic = TASKS[manifest.department]
+        self._connector: SinkConnector[Any] | None = None
+        self._outgoing: list[Outgoing] = []
+        self._done: dict[tuple[str, int], Place] = {}
+        self._log = structlog.get_logger().bind(connector=edge.speaker.connector)
+
+    def run(self) -> None:
+        """Apply until `stop`.
+
+        Raises:
+            RestartMe: Kafka refuses or does not answer.
+            ConfigurationError: the legacy system says that the settings are wrong.
+        """
+        try:
+            self._edge.conditions.well(PART)
+            while not self._edge.stop.is_set():
+                batch = self._receiver.poll(_POLL_S, _AT_ONCE)
+                try:
+                    for record in batch:
+                        self._take(record)
+                except Stopping:
+                    pass
+                self._flush()
+        finally:
+            self._let_go()
+            self._receiver.close()
+
+    def _flush(self) -> None:
+        """Send what is to be said and await it, then let the offsets follow."""
+        if self._outgoing:
+            self._edge.sender.send(self._outgoing)
+            self._outgoing = []
+        if self._done:
+            self._receiver.commit(self._done.values())
+            self._done = {}
+
+    def _take(self, record: Incoming) -> None:
+        """One record of the topic, to its end."""
+        if self._edge.stop.is_set():
+            raise Stopping
+        place = record.place
+        if (place.topic, place.partition) not in self._receiver.assigned():
+            return  # taken away while an earlier one waited; its new owner reads it again
+        try:
+            event = self._topic.decode(record.value, record.key)
+        except UnreadableEvent as error:
+            self._set_aside(record, error.code, str(error))
+        else:
+            assert isinstance(event, TaskRaised | TaskChanged | TaskWithdrawn)
+            if event.data.work in self._manifest.tasks:
+                self._settle(record, event)
+        self._done[place.topic, place.partition] = place
+
+    def _settle(self, record: Incoming, event: Instruction) -> None:
+        """One instruction for this connector: apply it unless that has been done, and report."""
+        memory, case, task, kind = self._edge.memory, event.partitionkey, event.data.task, KINDS[type(event)]
+        key, began = event.id.hex, time.monotonic()
+        others = [row for row in memory.task_rows(case, task) if row.effect_key != key]
+        before = memory.begin(key, case=case, task=task, kind=kind, place=record.place, at_ms=_now_ms())
+        row = before if before is not None and before.receipt is not None else None
+        outcome = "repeated"
+        if row is None:
+            try:
+                receipt = self._receipt(event, others, in_doubt=before is not None and before.state is State.INTENT)
+            except TranslationError as error:
+                memory.set_aside(key)
+                self._set_aside(record, error.code, f"{self._edge.speaker.connector}: {error}")
+                return
+            row = memory.finish(key, receipt, _now_ms())
+            outcome = str(receipt.status)
+        self._report(event, row)
+        self._edge.metrics.effects.labels(outcome).inc()
+        self._edge.metrics.apply.observe(time.monotonic() - began)
+        self._log.info(
+            "task applied",
+            case=case,
+            task=task,
+            kind=kind,
+            event_id=str(event.id),
+            outcome=outcome,
+            took_ms=round((time.monotonic() - began) * 1000),
+        )
+
+    def _receipt(self, event: Instruction, others: list[EffectRow], *, in_doubt: bool) -> Receipt:
+        """What the legacy system makes of an instruction.
+
+        Raises:
+            TranslationError: it cannot be put into the system's words, or waits for an earlier one that could not.
+        """
+        aside = [row for row in others if row.state is State.ASIDE]
+        if aside and isinstance(event, TaskWithdrawn):
+            return self._withdraw_unsent(aside, others)
+        if aside:
+            raise TranslationError(
+                "an earlier instruction of this task lies among the dead letters.", code="waits-for-earlier"
+            )
+        effect = Effect(key=event.id.hex, case=event.partitionkey, instruction=event, earlier=_reference(others))
+        return self._apply(effect, in_doubt)
+
+    def _withdraw_unsent(self, aside: list[EffectRow], others: list[EffectRow]) -> Receipt:
+        """A withdrawal of what never reached the legacy system: nothing is to be undone there."""
+        cancelled = Receipt(
+            status=TaskStatus.CANCELLED, reason="It was withdrawn before it reached the department's system."
+        )
+        if any(row.state is State.APPLIED for row in others):
+            raise TranslationError(
+                "an earlier instruction of this task lies among the dead letters.", code="waits-for-earlier"
+            )
+        for row in aside:
+            self._edge.memory.finish(row.effect_key, cancelled, _now_ms())
+        return cancelled
+
+    def _apply(self, effect: Effect, in_doubt: bool) -> Receipt:
+        """Until there is a receipt; waits as long as the legacy system is away."""
+        backoff: Backoff | None = None
+        while True:
+            connector: SinkConnector[Any] | None = None
+            try:
+                connector = self._reach()
+                backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
+                found = self._found(connector, effect) if in_doubt else None
+                receipt = found or connector.apply(effect)
+            except RetryLater as error:
+                self._edge.conditions.away(PART, str(error))
+                self._wait(backoff.next() if backoff else 1.0)
+            except OutcomeUnknown as error:
+                in_doubt = True
+                self._edge.conditions.away(PART, str(error))
+                self._wait(backoff.next() if backoff else 1.0)
+            except ContractBroken as error:
+                in_doubt = True
+                self._break(str(error))
+            except (TranslationError, ConnectorConfigurationError):
+                raise
+            except (ConnectorError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+                # A defect of the connector. Whether it wrote before it failed, only a look-up can tell.
+                self._log.error("the connector failed", outcome="defect", exc_info=error)
+                if not in_doubt and self._manifest.effect_class is EffectClass.B:
+                    in_doubt = True
+                    continue
+                raise TranslationError(
+                    f"{type(error).__name__} in the connector's apply, a defect of it.", code="defect"
+                ) from None
+            else:
+                self._edge.conditions.well(PART)
+                return receipt
+
+    def _found(self, connector: SinkConnector[Any], effect: Effect) -> Receipt | None:
+        """What became of an effect that may have been written. Classes A and C need no look: applying again writes nothing twice."""
+        return connector.find(effect) if self._manifest.effect_class is EffectClass.B else None
+
+    def _break(self, why: str) -> None:
+        self._edge.conditions.broken(PART, why)
+        self._let_go()
+        self._wait(BROKEN_FOR_S)
+
+    def _wait(self, wait_s: float) -> None:
+        """Wait with what is in hand, report what is done, and show the group that this member lives.
+
+        Raises:
+            Stopping: the process stops.
+        """
+        self._flush()
+        self._edge.metrics.unfinished.set(self._edge.memory.unfinished())
+        until = time.monotonic() + wait_s
+        while (left_s := until - time.monotonic()) > 0:
+            if self._edge.stop.wait(min(left_s, _SHOW_LIFE_S)):
+                raise Stopping
+            self._receiver.stay()
+        self._receiver.stay()
+
+    def _report(self, event: Instruction, row: EffectRow) -> None:
+        assert row.receipt is not None
+        said = report(self._edge.speaker, event, row.receipt, row.ended_at or datetime.now(UTC))
+        self._outgoing.append(Outgoing(CASE_EVENTS.name, said.partitionkey.encode(), said.encode(), EVENT_HEADERS))
+
+    def _set_aside(self, record: Incoming, code: str, reason: str) -> None:
+        place = record.place
+        letter = dead_letter(
+            code=code,
+            reason=reason,
+            topic=place.topic,
+            partition=place.partition,
+            offset=place.offset,
+            component=self._edge.speaker.connector,
+            key=record.key,
+            value=record.value,
+            attempt=int(record.header("attempt") or 0) + 1,
+        )
+        self._outgoing.append(Outgoing(self._topic.dead_letters, letter.key, letter.value, letter.headers))
+        self._edge.metrics.effects.labels("set-aside").inc()
+        self._log.warning("task set aside", outcome="set-aside", code=code, place=str(place))
+
+    def _reach(self) -> SinkConnector[Any]:
+        if self._connector is None:
+            self._connector = self._connect()
+        return self._connector
+
+    def _let_go(self) -> None:
+        if self._connector is not None:
+            self._connector.close()
+            self._connector = None
+
+
+def _reference(rows: list[EffectRow]) -> str | None:
+    """The legacy reference that a task already has: that of its latest instruction which has one."""
+    return next((row.reference for row in reversed(rows) if row.reference and row.kind is not Kind.WITHDRAWN), None)
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)
