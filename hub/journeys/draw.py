@@ -10,7 +10,7 @@ from textwrap import wrap
 from hub.journeys.model import Journey, TaskPlan
 from schemas.envelope import Department
 
-_WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _LANE_PAD, _LEFT, _TOP = 200, 84, 56, 20, 20, 120, 64
+_WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _LANE_PAD, _LEFT, _TOP = 216, 100, 56, 20, 20, 120, 72
 _LINE = 16
 
 
@@ -55,7 +55,8 @@ def svg(journey: Journey) -> str:
         f'<title id="title">{escape(journey.title)}</title>',
         f'<desc id="what">{escape(_told(journey))}</desc>',
         f"<style>{_STYLE}</style>",
-        f'<text class="head" x="8" y="32">{escape(journey.title)}</text>',
+        f'<text class="head" x="8" y="30">{escape(journey.title)}</text>',
+        '<text class="small" x="8" y="54">A dashed task is done only when its condition holds.</text>',
     ]
     for department in departments:
         height = (rows[department] + 1) * (_HEIGHT + _GAP_Y) - _GAP_Y + 2 * _LANE_PAD
@@ -102,9 +103,9 @@ def _places(journey: Journey, columns: Mapping[str, int]) -> Mapping[str, tuple[
 def _box(task: TaskPlan, corner: tuple[int, int]) -> str:
     x, y = corner
     maybe = " maybe" if task.when else ""
-    texts = [("name", _title(task.name)), *(("small", line) for line in wrap(task.asks, 30)[:2])]
+    texts = [("name", _title(task.name)), *(("small", line) for line in wrap(task.asks, 32)[:2])]
     if task.due:
-        texts.append(("small", f"due {task.due.text}"[:34]))
+        texts += [("small", line) for line in wrap(f"due {task.due.text}".replace("_", " "), 32)[:2]]
     lines = "".join(
         f'<text class="{kind}" x="{x + 10}" y="{y + 20 + place * _LINE}">{escape(text)}</text>'
         for place, (kind, text) in enumerate(texts)

@@ -221,11 +221,13 @@ def _task(
     )
 
 
-def _word(source: Source, path: tuple[str | int, ...], word: Any, words: type[_Word]) -> _Word | None:
+def _word(
+    source: Source, path: tuple[str | int, ...], word: Any, words: type[_Word], what: str | None = None
+) -> _Word | None:
     try:
         return words(word)
     except ValueError:
-        source.unknown(path, str(path[-1]), word, list(words))
+        source.unknown(path, what or str(path[-1]), word, list(words))
         return None
 
 
@@ -311,7 +313,8 @@ def _tells(source: Source) -> Mapping[str, frozenset[CaseChange]]:
     tells = {}
     for who, changes in source.value.get("tells", {}).items():
         words = [
-            _word(source, ("tells", who, place), change, CaseChange) for place, change in enumerate(_names(changes))
+            _word(source, ("tells", who, place), change, CaseChange, "change")
+            for place, change in enumerate(_names(changes))
         ]
         tells[who] = frozenset(word for word in words if word is not None)
     return tells

@@ -1,0 +1,111 @@
+"""When things are due: hours, days and working days as law and local targets count them."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.journeys.clocks import Calendar, calendar_for, parse_due
+
+LONDON = ZoneInfo("Europe/London")
+BANK_HOLIDAYS = frozenset({date(2026, 12, 25), date(2026, 12, 28), date(2027, 1, 1)})
+CALENDAR = Calendar("england-and-wales", BANK_HOLIDAYS, date(2027, 12, 31))
+
+
+def local(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=LONDON)
+
+
+@pytest.mark.parametrize(
+    ("clock", "start", "due"),
+    [
+        ("24 hours", "2026-11-06 15:00", "2026-11-07 15:00"),
+        ("1 working day", "2026-11-03 09:00", "2026-11-04 23:59"),
+        ("1 working day", "2026-11-06 09:00", "2026-11-09 23:59"),
+        ("2 working days", "2026-12-23 15:00", "2026-12-29 23:59"),
+        # A start on a day off counts from the next working day: Saturday, so Monday is day 0.
+        ("1 working day", "2026-11-07 10:00", "2026-11-10 23:59"),
+        ("5 working days, counted from the next working day after 16:30", "2026-11-03 16:30", "2026-11-10 23:59"),
+        ("5 working days, counted from the next working day after 16:30", "2026-11-03 16:31", "2026-11-11 23:59"),
+        ("5 working days, counted from the next working day after 16:30", "2026-11-07 17:00", "2026-11-16 23:59"),
+        ("28 days", "2026-11-03 09:00", "2026-12-01 23:59"),
+        ("12 weeks", "2026-11-03 09:00", "2027-01-26 23:59"),
+        ("6 months", "2026-08-31 09:00", "2027-02-28 23:59"),
+    ],
+)
+def test_a_clock_that_starts_with_the_task(clock: str, start: str, due: str) -> None:
+    assert parse_due(clock).at(local(start), {}, CALENDAR) == local(due)
+
+
+@pytest.mark.parametrize(
+    ("clock", "due"),
+    [
+        ("on discharge_date", "2026-12-30 23:59"),
+        ("1 working day before discharge_date", "2026-12-29 23:59"),
+        ("3 working days before discharge_date", "2026-12-23 23:59"),
+        ("2 days before discharge_date", "2026-12-28 23:59"),
+        ("5 working days after discharge_date", "2027-01-07 23:59"),
+        ("48 hours before discharge_date", "2026-12-28 00:00"),
+    ],
+)
+def test_a_clock_that_hangs_on_a_date_among_the_facts(clock: str, due: str) -> None:
+    assert parse_due(clock).at(local("2026-12-01 09:00"), {"discharge_date": "2026-12-30"}, CALENDAR) == local(due)
+
+
+def test_a_clock_whose_date_is_not_known_has_not_begun() -> None:
+    assert parse_due("on discharge_date").at(local("2026-12-01 09:00"), {}, CALENDAR) is None
+
+
+def test_the_end_of_a_day_is_local_on_both_sides_of_the_clock_change() -> None:
+    summer = parse_due("1 day").at(local("2026-10-23 09:00"), {}, CALENDAR)
+    winter = parse_due("3 days").at(local("2026-10-23 09:00"), {}, CALENDAR)
+
+    assert summer is not None
+    assert winter is not None
+    assert summer.astimezone(UTC) == datetime(2026, 10, 24, 22, 59, tzinfo=UTC)
+    assert winter.astimezone(UTC) == datetime(2026, 10, 26, 23, 59, tzinfo=UTC)
+
+
+def test_a_clock_of_hours_counts_real_hours_through_the_clock_change() -> None:
+    start = datetime(2026, 10, 24, 20, 0, tzinfo=UTC)
+
+    assert parse_due("24 hours").at(start, {}, CALENDAR) == datetime(2026, 10, 25, 20, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["soon", "two days", "1 workday", "1 day before", "on Friday!", "5 working days after 16:30"]
+)
+def test_what_is_no_due_time_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(ValueError, match="reads like: 24 hours, 2 working days"):
+        parse_due(text)
+
+
+@given(st.dates(date(2026, 1, 1), date(2027, 12, 1)), st.integers(0, 60))
+def test_so_many_working_days_later_is_a_working_day_with_so_many_between(day: date, amount: int) -> None:
+    begin = CALENDAR.next_working(day)
+    end = CALENDAR.add(day, amount)
+
+    assert CALENDAR.is_working(end)
+    between = (begin + timedelta(days=step) for step in range(1, (end - begin).days + 1))
+    assert sum(CALENDAR.is_working(each) for each in between) == amount
+
+
+@given(st.dates(date(2026, 1, 1), date(2027, 12, 1)), st.integers(1, 60))
+def test_forth_and_back_again_is_the_same_working_day(day: date, amount: int) -> None:
+    begin = CALENDAR.next_working(day)
+
+    assert CALENDAR.add(CALENDAR.add(begin, amount), -amount) == begin
+
+
+def test_a_councils_own_closure_is_no_working_day() -> None:
+    published = {"scotland": [date(2026, 12, 25)]}
+
+    assert not calendar_for("scotland", published, [date(2026, 12, 24)]).is_working(date(2026, 12, 24))
+    assert calendar_for("scotland", published).known_until == date(2026, 12, 31)
+
+
+def test_a_nation_without_bank_holidays_is_named_with_those_there_are() -> None:
+    with pytest.raises(KeyError, match=r"No bank holidays for 'wales'\. There are: scotland"):
+        calendar_for("wales", {"scotland": []})

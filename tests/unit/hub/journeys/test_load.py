@@ -1,0 +1,172 @@
+"""A journey file is read word by word; every mistake is named with its line and the nearest valid word."""
+
+from pathlib import Path
+
+import pytest
+
+from hub.errors import ConfigurationError
+from hub.journeys import holidays
+from hub.journeys.load import SHIPPED, load_file, load_files, load_journeys, parse
+from hub.journeys.model import IfRefused
+from hub.journeys.source import JourneyError
+from hub.settings import HubSettings
+from schemas.envelope import Department
+
+DISCHARGE = (SHIPPED / "hospital-discharge.v1.yaml").read_text(encoding="utf-8")
+
+
+def settings(home: Path, **journeys: object) -> HubSettings:
+    council = {"name": "Thornmere", "code": "E07000999", "key": "0123456789abcdef"}
+    return HubSettings.model_validate({"council": council, "journeys": journeys, "file": home / "hub.toml"})
+
+
+def test_three_journeys_come_with_the_hub_and_each_crosses_all_departments() -> None:
+    journeys = list(load_files(sorted(SHIPPED.glob("*.yaml"))))
+
+    assert [journey.name for journey in journeys] == ["change-of-address", "fly-tipping", "hospital-discharge"]
+    for journey in journeys:
+        assert {task.department for task in journey.tasks} == set(Department)
+
+
+def test_a_task_stands_behind_those_it_waits_for_wherever_the_file_has_it() -> None:
+    text = "journey: a\nversion: 1\ntitle: A\nowner: B\nstarts: {request: r}\nrequires:\n  uprn: Where?\ntasks:\n"
+    text += "  last: {department: housing, work: adaptation, asks: Do, after: [first]}\n"
+    text += "  first: {department: housing, work: home-check, asks: Look}\n"
+
+    assert [task.name for task in parse(text, "a.yaml").tasks] == ["first", "last"]
+    assert parse(text, "a.yaml").tasks[0].if_refused is IfRefused.ASK
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "said"),
+    [
+        ("title:", "titel:", '3: no such word "titel"; did you mean "title"?'),
+        ("department: transport", "department: transprot", '65: no department "transprot"; did you mean "transport"?'),
+        ("work: trip", "work: tripp", '66: no work "tripp"; did you mean "trip"?'),
+        ("mobility ==", "mobilty ==", '47: no fact "mobilty"; did you mean "mobility"?'),
+        ("[assess-care, fit-ramp]", "[asses-care, fit-ramp]", '57: no task "asses-care"; did you mean "assess-care"?'),
+        ("due: 2 working days", "due: 2 workdays", '36: "2 workdays" is no due time: a due time reads like'),
+        ("on discharge_date", "on discharge_dat", '59: no fact "discharge_dat"; did you mean "discharge_date"?'),
+        (
+            "on discharge_date",
+            "on mobility",
+            '59: "mobility" is no date. Dates are: date_of_birth, discharge_date, move_date.',
+        ),
+        ("&& steps", "& & steps", "47: not a condition:"),
+        ("    after: [check-home]\n", "", '"steps_at_door" is not known when this is asked'),
+        ("gives: [uprn, mobility]", "gives: [uprn, waste_size]", '28: nothing here tells "waste_size"'),
+        ("if refused: undo and close", "if refused: undo", '40: no if refused "undo"'),
+        ("    asks: Bring the person home\n", "", '64: "asks" is missing from book-transport.'),
+        ("after: [check-home]", "after: [start-care]", "these tasks wait for one another: fit-ramp, start-care"),
+        ("version: 1", "version: one", "2: version is a whole number from 1."),
+        (
+            "tells:\n  citizen: [accepted",
+            "tells:\n  citizen: [acepted",
+            'no change "acepted"; did you mean "accepted"?',
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_what_would_be_right(wrong: str, right: str, said: str) -> None:
+    assert wrong in DISCHARGE
+
+    with pytest.raises(JourneyError) as refusal:
+        parse(DISCHARGE.replace(wrong, right, 1), "hospital-discharge.v1.yaml")
+
+    assert said in str(refusal.value)
+    assert str(refusal.value).startswith("hospital-discharge.v1.yaml:")
+
+
+def test_several_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
+    text = DISCHARGE.replace("work: trip", "work: tripp").replace("mobility ==", "mobilty ==")
+
+    with pytest.raises(JourneyError) as refusal:
+        parse(text, "f.yaml")
+
+    assert [line.split(":")[1] for line in str(refusal.value).splitlines()] == ["47", "66"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "f.yaml:1: a journey is a list of `key: value` lines"),
+        ("- a\n- b\n", "f.yaml:1: a journey is a list"),
+        ("journey: {a\n", "f.yaml:2: not YAML"),
+        ("journey: a\njourney: b\n", 'f.yaml:2: "journey" stands here twice.'),
+        ("journey: a\x00b\n", "f.yaml:1: not YAML: it holds a character"),
+        ("journey: a\ntasks: none\n", '"version" is missing'),
+    ],
+)
+def test_what_is_no_journey_at_all_is_refused_in_words(text: str, said: str) -> None:
+    with pytest.raises(JourneyError) as refusal:
+        parse(text, "f.yaml")
+
+    assert said in str(refusal.value)
+
+
+def test_a_file_must_be_called_by_the_journey_and_version_it_holds(tmp_path: Path) -> None:
+    file = tmp_path / "discharge.yaml"
+    file.write_text(DISCHARGE, encoding="utf-8")
+
+    with pytest.raises(JourneyError, match=r"call the file hospital-discharge\.v1\.yaml"):
+        load_file(file)
+
+
+def test_a_file_that_is_not_there_is_answered_with_the_nearest() -> None:
+    with pytest.raises(JourneyError, match=r"no such file\. Did you mean .*fly-tipping\.v1\.yaml\?"):
+        load_file(SHIPPED / "fly-tiping.v1.yaml")
+
+
+def test_a_councils_own_file_wins_over_the_one_that_comes_with_the_hub(tmp_path: Path) -> None:
+    own = tmp_path / "journeys"
+    own.mkdir()
+    (own / "hospital-discharge.v1.yaml").write_text(
+        DISCHARGE.replace("Coming home from hospital", "Home again"), encoding="utf-8"
+    )
+
+    journeys = load_journeys(settings(tmp_path, folder=Path("journeys")))
+
+    found = journeys.for_request("discharge-notified")
+    assert found is not None
+    assert found.title == "Home again"
+    assert len(list(journeys)) == 3
+
+
+def test_the_newest_version_takes_new_requests_and_the_older_ones_stay(tmp_path: Path) -> None:
+    (tmp_path / "hospital-discharge.v2.yaml").write_text(
+        DISCHARGE.replace("version: 1", "version: 2"), encoding="utf-8"
+    )
+
+    journeys = load_journeys(settings(tmp_path, folder=tmp_path))
+
+    newest = journeys.for_request("discharge-notified")
+    assert newest is not None
+    assert newest.version == 2
+    assert journeys.get("hospital-discharge", 1) is not None
+    assert journeys.get("hospital-discharge", 3) is None
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"journeys\.folder is .*, which is no folder"):
+        load_journeys(settings(tmp_path, folder=Path("nowhere")))
+
+
+def test_bank_holidays_follow_the_councils_nation_and_its_own_closures(tmp_path: Path) -> None:
+    england = holidays.load_calendar(settings(tmp_path, closures=["2026-12-24"]))
+    scottish = HubSettings.model_validate(
+        {"council": {"name": "S", "code": "S12000099", "key": "0123456789abcdef"}, "file": tmp_path / "hub.toml"}
+    )
+    scotland = holidays.load_calendar(scottish)
+    from_file = {str(day) for day in england.days_off}
+
+    assert {"2026-12-24", "2026-12-25", "2027-03-29"} <= from_file
+    assert "2027-03-29" not in {str(day) for day in scotland.days_off}
+    assert "2027-01-04" in {str(day) for day in scotland.days_off}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"scotland": {"events": [{"day": "2026-01-01"}]}}'])
+def test_a_file_of_bank_holidays_in_another_format_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "holidays.json"
+    file.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ConfigurationError, match=r"holidays\.json"):
+        holidays.load_calendar(settings(tmp_path, holidays=file))
