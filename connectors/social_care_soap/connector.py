@@ -104,8 +104,8 @@ class SocialCareSoap(SourceConnector[Settings], SinkConnector[Settings]):
             new = tuple(record for record in records if record.position not in seen)
             last = mapping.latest([record.values["ChangedAt"] for record in records], self.settings)
             newest = mapping.latest([newest, last], self.settings)
-            seen |= {record.position: record.values["ChangedAt"] for record in records}
-            seen = mapping.shown_again(seen, newest, self.settings)
+            shown = {record.position: record.values["ChangedAt"] for record in records}
+            seen = mapping.shown_again(seen | shown, newest, self.settings)
             if new:
                 yield Batch(records=new, checkpoint={"newest": newest, "seen": seen})
             further = mapping.latest([since, last], self.settings) != since

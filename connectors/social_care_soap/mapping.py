@@ -167,10 +167,10 @@ def _answers(record: LegacyRecord, kind: str, status: ReferralStatus, meanings: 
     return _carried(Facts, record, care_visits_a_day=None if visits is None or visits < 0 else visits)
 
 
-def _carried(kind: type[M], record: LegacyRecord, **values: Any) -> M:
+def _carried(message: type[M], record: LegacyRecord, /, **values: Any) -> M:
     """Values as a message of the hub, unless one of them is more than its field may hold: then it is in the wrong column."""
     try:
-        return kind.model_validate(values)
+        return message.model_validate(values)
     except ValidationError as error:
         places = ", ".join(str(item["loc"][0]) for item in error.errors(include_url=False, include_input=False))
         raise TranslationError(
