@@ -1,0 +1,141 @@
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from hub.memory.store import Partition
+from hub.routing.share import Share, microseconds, moment_of, partition_of, route
+from hub.routing.step import World, step
+
+NewCase = Callable[[str], Any]
+
+
+def routed(world: World, partition: Partition, records: Sequence[Any], **bodies: str) -> Share:
+    return route(partition, records[0].offset, records, bodies, world=world, partitions=4)
+
+
+def headers(share: Share) -> list[dict[str, str]]:
+    letters = share.outgoing.get("case-events-dlq", [])
+    return [{name: value.decode() for name, value in letter.headers} for letter in letters]
+
+
+def test_several_events_of_one_case_come_to_one_row(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    records = [
+        case.record(7, case.reported()),
+        case.record(8, case.cleared("accepted", 1)),
+        case.record(9, case.cleared()),
+    ]
+
+    share = routed(world, case.partition, records)
+
+    assert (share.old, share.new) == (7, 10)
+    assert list(share.rows) == [case.reference]
+    assert share.rows[case.reference].waiting_on == "transport"
+    assert [o.key for o in share.outgoing["transport-tasks"]] == [case.reference.encode()]
+    assert share.outcomes == {("case.request-received.v1", "applied"): 1, ("case.task-status-changed.v1", "applied"): 2}
+
+
+def test_a_stored_case_goes_on_where_it_was(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    stored = routed(world, case.partition, [case.record(0, case.reported())]).rows[case.reference].body
+
+    share = routed(world, case.partition, [case.record(1, case.cleared())], **{case.reference: stored})
+
+    assert "housing-tasks" not in share.outgoing
+    assert len(share.outgoing["transport-tasks"]) == 1
+    assert [row.task for row in share.deadlines[case.reference]] == ["collect-load"]
+
+
+def test_an_event_that_changes_nothing_writes_nothing(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    stored = routed(world, case.partition, [case.record(0, case.reported())]).rows[case.reference].body
+
+    share = routed(world, case.partition, [case.record(1, case.reported())], **{case.reference: stored})
+
+    assert (share.rows, share.timeline, share.outgoing, share.deadlines) == ({}, [], {}, {})
+    assert share.new == 2
+    assert share.outcomes == {("case.request-received.v1", "unchanged"): 1}
+
+
+def test_what_cannot_be_read_is_set_aside_whole_with_its_reason_and_place(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    broken = case.record(5, case.reported())._replace(value=b'{"oops')
+
+    share = routed(world, case.partition, [broken, case.record(6, case.cleared())])
+
+    (letter,) = share.outgoing["case-events-dlq"]
+    (told,) = headers(share)
+    assert (letter.key, letter.value) == (case.reference.encode(), b'{"oops')
+    assert (
+        told
+        | {
+            "reason": "case-events: the record is not JSON in UTF-8.",
+            "code": "not-json",
+            "topic": "case-events",
+            "partition": str(case.partition.number),
+            "offset": "5",
+            "component": "worker",
+        }
+        == told
+    )
+    assert list(share.rows) == [case.reference]
+    assert share.set_aside == {"not-json": 1}
+
+
+def test_a_request_no_journey_starts_with_is_set_aside_with_what_to_do(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+
+    share = routed(world, case.partition, [case.record(0, case.reported("unicorn-wanted"))])
+
+    (told,) = headers(share)
+    assert told["code"] == "no-journey"
+    assert "Add a journey file and replay." in told["reason"]
+
+
+def test_a_record_in_another_partition_than_its_case_is_set_aside(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    elsewhere = Partition("case-events", (case.partition.number + 1) % 4)
+
+    share = routed(world, elsewhere, [case.record(0, case.reported())])
+
+    assert share.set_aside == {"wrong-partition": 1}
+    assert share.rows == {}
+
+
+def test_a_defect_of_the_hub_sets_one_record_aside_and_tells_no_value(
+    world: World, new_case: NewCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, other = new_case("one"), new_case("other")
+
+    def failing(before: Any, event: Any, world: World) -> Any:
+        if event.partitionkey == case.reference:
+            raise KeyError("Ada Invented, 1 Nowhere Street")
+        return step(before, event, world)
+
+    monkeypatch.setattr("hub.routing.share.step", failing)
+    records = [case.record(0, case.reported())]
+    share = routed(world, case.partition, records)
+
+    (told,) = headers(share)
+    assert told["code"] == "defect"
+    assert "KeyError in test_share.py" in told["reason"]
+    assert "Ada" not in str(told)
+    assert share.defects[0].offset == 0
+    assert routed(world, other.partition, [other.record(0, other.reported())]).set_aside == {}
+
+
+def test_a_deadline_keeps_the_very_moment_the_case_knows_it_by() -> None:
+    due = datetime(2026, 11, 6, 16, 30, 0, 123457, tzinfo=UTC)
+
+    assert moment_of(microseconds(due)) == due
+
+
+# The hashes are those of UtilsTest in Apache Kafka.
+@pytest.mark.parametrize(
+    ("key", "murmur2"),
+    [("21", -973932308), ("foobar", -790332482), ("abc", 479470107), ("a-little-bit-longer-string", -1486304829)],
+)
+def test_partitions_are_those_of_kafkas_java_client(key: str, murmur2: int) -> None:
+    assert partition_of(key, 12) == (murmur2 & 0x7FFFFFFF) % 12
