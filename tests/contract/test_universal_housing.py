@@ -4,13 +4,13 @@ import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import func, select
 
 from connectors.sdk.conformance import ConnectorConformance
 from connectors.sdk.rehearsal import Running, raise_task
-from connectors.sdk.simulation import BackOffice
+from connectors.sdk.simulation import BackOffice, Simulator
 from connectors.universal_housing.connector import UniversalHousing
 from connectors.universal_housing.simulated.councils import ASHMERE
 from connectors.universal_housing.simulator import UniversalHousingSimulator
@@ -33,8 +33,8 @@ class AshmereSimulator(UniversalHousingSimulator):
 
 class TestUniversalHousing(ConnectorConformance):
     connector = UniversalHousing
-    simulator = UniversalHousingSimulator
-    fixture_settings = {"url": "sqlite://"}
+    simulator: ClassVar[type[Simulator]] = UniversalHousingSimulator
+    fixture_settings: ClassVar = {"url": "sqlite://"}
 
     def effects_written(self, simulator: UniversalHousingSimulator) -> int:
         journal = simulator.tables["rmworder_journal"]
@@ -65,7 +65,7 @@ class TestUniversalHousing(ConnectorConformance):
 
 class TestUniversalHousingInAshmere(TestUniversalHousing):
     connector = UniversalHousing
-    simulator = AshmereSimulator
+    simulator: ClassVar[type[Simulator]] = AshmereSimulator
 
 
 def test_the_second_council_needs_no_more_than_twenty_lines() -> None:
