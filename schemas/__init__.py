@@ -1,4 +1,6 @@
-"""What is said between departments.
+"""What is said between departments, a module for each thing.
+
+Read in this order:
 
     envelope      every event: CloudEvents 1.0, three times, computed ids
     facts         the one vocabulary: what a request carries, a department is told and answers
