@@ -1,0 +1,155 @@
+"""`hub connector`: run, check and list connectors; simulate their legacy systems."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event as Signal
+from typing import Any
+
+import click
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
+from connectors.sdk.errors import ConnectorError
+from connectors.sdk.settings import problems
+from connectors.sdk.simulation import BackOffice, Citizen
+from hub.edge import registry
+from hub.edge.process import choose, run_connector
+from hub.errors import ConfigurationError
+from hub.settings import load, load_if_any
+
+
+@click.group(name="connector")
+def command() -> None:
+    """Run, check and list connectors; simulate their legacy systems."""
+
+
+@command.command()
+@click.argument("name")
+@click.pass_context
+def run(ctx: click.Context, name: str) -> None:
+    """Run one connector of the settings file until it is told to stop."""
+    run_connector(load(ctx.obj), name)
+
+
+@command.command()
+@click.argument("name")
+@click.pass_context
+def check(ctx: click.Context, name: str) -> None:
+    """Reach one connector's legacy system and come back; says what to mend. Needs no Kafka."""
+    chosen = choose(load(ctx.obj), name)
+    connector = chosen.connect()
+    try:
+        connector.check()
+    except ConnectorConfigurationError as error:
+        raise ConfigurationError(f"[connectors.{name}] {error}") from error
+    except ConnectorError as error:
+        raise click.ClickException(f"{name}: {error}") from error
+    finally:
+        connector.close()
+    click.echo(f"{chosen.manifest.title}: reached, and as it should be.")
+
+
+@command.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="For machines")
+@click.pass_context
+def list_(ctx: click.Context, as_json: bool) -> None:
+    """List the connectors that are installed, and which of them the settings file uses."""
+    settings = load_if_any(ctx.obj)
+    used = {process.connector: name for name, process in settings.connectors.items()} if settings else {}
+    rows = [_facts(name, used.get(name)) for name in registry.names()]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    table = Table("name", "title", "department", "reads", "takes", "in settings as")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            row["title"],
+            row["department"],
+            ", ".join(row["reads"]),
+            ", ".join(row["tasks"]),
+            row["table"] or "-",
+        )
+    Console().print(table)
+
+
+def _facts(name: str, table: str | None) -> dict[str, Any]:
+    try:
+        _, manifest = registry.connector_named(name)
+    except ConfigurationError as error:
+        return {
+            "name": name,
+            "title": f"cannot be used: {error}",
+            "department": "",
+            "reads": [],
+            "tasks": [],
+            "table": table,
+        }
+    return {
+        "name": name,
+        "title": manifest.title,
+        "department": str(manifest.department),
+        "reads": list(manifest.reads),
+        "tasks": [str(work) for work in manifest.tasks],
+        "table": table,
+    }
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Everything it keeps is there"
+)
+@click.option(
+    "--citizens",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Invented citizens, one JSON object a line",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Loopback port, where it listens on one; 0 takes a free one",
+)
+@click.option("--seed", type=int, default=1, help="Another seed, another course of events")
+@click.option("--accept-s", type=float, help="Mean seconds until work is accepted")
+@click.option("--work-s", type=float, help="Mean seconds from acceptance to the end")
+@click.option("--reject-share", type=float, help="Share of work that is refused")
+@click.option("--stall-share", type=float, help="Share of work that lies about for a while")
+@click.option("--stall-s", type=float, help="How much longer it then takes")
+def simulate(name: str, folder: Path, citizens: Path | None, port: int, **habits: Any) -> None:
+    """Serve a simulated legacy system until it is told to stop.
+
+    Prints one line of JSON once it answers: {"ready": true, "name": ..., "settings": {...}}, the settings being what stands under
+    [connectors.<name>] to reach it.
+    """
+    simulator_type = registry.simulator_named(name)
+    try:
+        office = BackOffice(**{habit: value for habit, value in habits.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigurationError(problems("The back office", BackOffice, error)) from None
+    simulator = simulator_type(folder, office, port)
+    if citizens is not None:
+        simulator.seed(_citizens(citizens))
+    stop = Signal()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+    def ready() -> None:
+        line = {"ready": True, "name": name, "settings": dict(simulator.connector_settings())}
+        click.echo(json.dumps(line, default=str))
+
+    simulator.serve(ready, stop)
+
+
+def _citizens(file: Path) -> Iterator[Citizen]:
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield Citizen.model_validate_json(line)
+            except ValidationError as error:
+                raise ConfigurationError(problems(f"{file}, line {number}", Citizen, error)) from None

@@ -1,0 +1,115 @@
+"""`hub dead-letters`: look through records that could not be understood, and send them again once the reason is mended."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from hub.broker.cluster import bootstrap
+from hub.dead_letters.desk import Desk
+from hub.dead_letters.reading import Letter, masked
+from hub.settings import load
+
+
+@click.group(name="dead-letters")
+def command() -> None:
+    """List, show and replay records that could not be understood."""
+
+
+@command.command(name="list")
+@click.option("--topic", help="Only those about this topic")
+@click.option("--code", help="Only those with this reason code")
+@click.option("--json", "as_json", is_flag=True, help="For machines")
+@click.pass_context
+def list_(ctx: click.Context, topic: str | None, code: str | None, as_json: bool) -> None:
+    """List the records that nobody has settled, with the reason of each."""
+    letters = _desk(ctx).letters(topic, code)
+    if as_json:
+        click.echo(json.dumps([_facts(letter) for letter in letters], ensure_ascii=False))
+        return
+    if not letters:
+        click.echo("No dead letters.")
+        return
+    table = Table("id", "since", "code", "reason", "by", "tried")
+    for letter in letters:
+        table.add_row(
+            letter.id, f"{letter.at:%d %b %H:%M} UTC", letter.code, letter.reason, letter.component, str(letter.attempt)
+        )
+    Console().print(table)
+
+
+@command.command()
+@click.argument("identifier", metavar="ID")
+@click.option("--reveal", is_flag=True, help="Print the record itself: it may be about a person")
+@click.pass_context
+def show(ctx: click.Context, identifier: str, reveal: bool) -> None:
+    """Show one record: why it was set aside, and its fields without what they say."""
+    letter = _desk(ctx).letter(identifier)
+    for name, value in _facts(letter).items():
+        click.echo(f"{name + ':':<12}{value}")
+    click.echo()
+    if reveal:
+        click.echo(letter.value or b"")
+    else:
+        click.echo(masked(letter.value))
+
+
+@command.command()
+@click.argument("identifiers", metavar="[ID]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every open one, or those of --topic and --code")
+@click.option("--topic", help="With --all: only those about this topic")
+@click.option("--code", help="With --all: only those with this reason code")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, send nothing")
+@click.pass_context
+def replay(
+    ctx: click.Context,
+    identifiers: tuple[str, ...],
+    everything: bool,
+    topic: str | None,
+    code: str | None,
+    dry_run: bool,
+) -> None:
+    """Send records to their topics again, in their first order. Mend the reason before, or they die again."""
+    if bool(identifiers) == everything:
+        raise click.UsageError("Name the records, or say --all.")
+    desk = _desk(ctx)
+    letters = desk.letters(topic, code) if everything else [desk.letter(identifier) for identifier in identifiers]
+    sent = [letter for letter in letters if letter.source] if dry_run else desk.replay(letters)
+    for letter in sent:
+        click.echo(f"{letter.id} {'would go' if dry_run else 'went'} to {letter.source.topic if letter.source else ''}")
+    _say_kept(letters)
+    if not letters:
+        click.echo("No dead letters.")
+
+
+def _say_kept(letters: Sequence[Letter]) -> None:
+    """Records of a legacy system are not sent from here."""
+    kept: dict[str, int] = {}
+    for letter in letters:
+        if letter.source is None:
+            kept[letter.component] = kept.get(letter.component, 0) + 1
+    for component, number in kept.items():
+        click.echo(
+            f"{number} of {component} are kept by the connector, which tries them again whenever it starts: "
+            f"mend [connectors.{component}] and restart it."
+        )
+
+
+def _desk(ctx: click.Context) -> Desk:
+    settings = load(ctx.obj)
+    return Desk(settings.kafka, bootstrap(settings))
+
+
+def _facts(letter: Letter) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "since": letter.at.isoformat(timespec="seconds"),
+        "code": letter.code,
+        "reason": letter.reason,
+        "by": letter.component,
+        "tried": letter.attempt,
+        "from": letter.origin,
+    }
