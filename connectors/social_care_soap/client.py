@@ -47,6 +47,10 @@ class ErrorCode(IntEnum):
     CLOSED = 2220
 
 
+_REFUSALS = frozenset(code for code in ErrorCode if code >= ErrorCode.UNKNOWN_TYPE)
+"""Codes of the 2000s: it understood what it was asked to write, and does not do it."""
+
+
 class Refused(Exception):
     """Casebrook understood and does not do it; nothing was written.
 
@@ -115,7 +119,7 @@ class SignIn:
 class Casebrook:
     """One signed-in client. Not safe for threads.
 
-    Every method may raise, by what happens next: `RetryLater`, `ConfigurationError`, `ContractBroken`; one that writes also `Refused`,
+    Every method may raise, by what happens next, `RetryLater`, `ConfigurationError` or `ContractBroken`; one that writes also `Refused`,
     `TranslationError`, and `OutcomeUnknown` when its answer did not come.
     """
 
@@ -182,7 +186,7 @@ class Casebrook:
         if reply["ErrorCode"] == ErrorCode.SESSION_EXPIRED:
             self.log_in()
             reply = self._send(operation, {"SessionToken": self._token, **fields}, writes=writes)
-        _raise_for(reply, operation)
+        _raise_for(reply, operation, writes=writes)
         return reply
 
     def _send(self, operation: str, fields: Mapping[str, Any], *, writes: bool = False) -> dict[str, Any]:
@@ -206,11 +210,11 @@ class Casebrook:
                 raise OutcomeUnknown(f"{where}: sent, and no answer came ({type(error).__name__}).") from None
             raise RetryLater(f"{where}: no answer ({type(error).__name__}).") from None
         except _NotSoap as answer:
-            raise _sorted(answer.status, where, writes=writes) from None
+            raise _not_soap(answer.status, where, writes=writes) from None
         except Fault as fault:
             raise _fault(str(fault.code), where, writes=writes) from None
         except (ZeepError, ValueError, TypeError) as error:
-            if not self._wire.sent:
+            if writes and not self._wire.sent:
                 raise TranslationError(
                     f"{operation}: the request cannot be written as the WSDL wants it ({type(error).__name__}).",
                     code="malformed-request",
@@ -230,22 +234,21 @@ def _items(reply: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
     return list(items)
 
 
-def _raise_for(reply: Mapping[str, Any], operation: str) -> None:
+def _raise_for(reply: Mapping[str, Any], operation: str, *, writes: bool = False) -> None:
     """Sort the error inside an answer. Its message is never repeated: it may quote what was sent."""
     code = reply["ErrorCode"]
     if code == ErrorCode.NONE:
         return
     if code in {ErrorCode.BUSY, ErrorCode.SESSION_EXPIRED}:
-        raise RetryLater(
-            f"{operation}: Casebrook is busy or ends sessions at once (error {code}). Nothing was written."
-        )
-    try:
+        raise RetryLater(f"{operation}: Casebrook is busy or ends sessions at once (error {code}). Nothing was done.")
+    if not writes:
+        raise ContractBroken(f"{operation}: Casebrook answers error {code} to a question. Look it up in its manual.")
+    if code in _REFUSALS:
         raise Refused(ErrorCode(code))
-    except ValueError:
-        raise TranslationError(
-            f"{operation}: Casebrook answers error {code}, which is not known. Look it up in its manual and add it to client.ErrorCode.",
-            code="unmapped-code",
-        ) from None
+    raise TranslationError(
+        f"{operation}: Casebrook answers error {code}, which is not known. Look it up in its manual and add it to client.ErrorCode.",
+        code="unmapped-code",
+    )
 
 
 def _never_sent(error: requests.RequestException) -> bool:
@@ -254,7 +257,7 @@ def _never_sent(error: requests.RequestException) -> bool:
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
-def _sorted(status: int, where: str, *, writes: bool) -> Exception:
+def _not_soap(status: int, where: str, *, writes: bool) -> Exception:
     """What to do about an answer that is no SOAP message."""
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:
         return ConfigurationError(f"{where} answers HTTP {status}. Mend url in the connector's settings.")

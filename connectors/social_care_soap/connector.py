@@ -6,7 +6,6 @@ make two referrals of one.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -31,26 +30,6 @@ from schemas.facts import Facts
 from schemas.tasks import Task, TaskChanged, TaskRaised, TaskStatus, TaskWithdrawal, TaskWithdrawn
 
 
-class _Nobody(StrEnum):
-    """Why no person can be named for a referral; a person at the council has to look."""
-
-    SEVERAL = "several people are on record in social care under this NHS number"
-    ANOTHER = "the person on record in social care has another NHS number or date of birth"
-    UNKNOWN = "the person is not on record in social care, and no name was given to open a record"
-
-
-_REASONS: Mapping[ErrorCode, str] = {
-    ErrorCode.UNKNOWN_TYPE: "the social-care system does not take this type of referral",
-    ErrorCode.BAD_DATE: "the social-care system cannot read a date of this referral",
-    ErrorCode.TOO_WIDE: "a text is too long for the social-care system",
-    ErrorCode.NO_SUCH_REFERRAL: "the referral is no longer in the social-care system",
-    ErrorCode.NO_SUCH_PERSON: "the person is no longer in the social-care system",
-    ErrorCode.NO_PERSON: "the social-care system wants a person for this referral",
-    ErrorCode.LOGGED_TOO_EARLY: "the social-care system holds a later change",
-    ErrorCode.CLOSED: "the referral is closed in the social-care system",
-}
-
-
 class Settings(mapping.Meanings):
     """Where the service is, as whom to sign in; codes and habits are in `Meanings`."""
 
@@ -63,9 +42,9 @@ class Settings(mapping.Meanings):
     ca_file: Path | None = None
     """Certificate of the authority that signed the service's own; the usual authorities where left out."""
     session_minutes: Annotated[float, Field(gt=1, le=1440)] = 30.0
-    """How long the service keeps a session; the hub signs in again a minute before."""
-    settle_s: Annotated[float, Field(ge=0, le=600)] = 1.0
-    """How long the service may still be at work on a write whose answer did not come; a look-up before that would prove nothing."""
+    """Minutes that the service keeps a session; the hub signs in again a minute before."""
+    settle_s: Annotated[float, Field(ge=0, le=60)] = 1.0
+    """Seconds that the service may still be at work on a write whose answer did not come; a look-up before that would prove nothing."""
 
 
 class SocialCareSoap(SourceConnector[Settings], SinkConnector[Settings]):
@@ -86,8 +65,9 @@ class SocialCareSoap(SourceConnector[Settings], SinkConnector[Settings]):
         self._casebrook.log_in()
 
     def close(self) -> None:
-        """Let go of the connection."""
-        self._casebrook.close()
+        """Let go of the connection, if there ever was one."""
+        if "_casebrook" in vars(self):
+            self._casebrook.close()
 
     def read(self, dataset: str, after: Checkpoint | None) -> Iterator[Batch]:
         """Referrals changed since, a page at a time.
@@ -167,7 +147,7 @@ class SocialCareSoap(SourceConnector[Settings], SinkConnector[Settings]):
 
     def _create(self, effect: Effect, task: Task) -> Receipt:
         person = self._person_for(task.facts)
-        if isinstance(person, _Nobody):
+        if isinstance(person, mapping.Nobody):
             return Receipt(status=TaskStatus.REJECTED, reason=person)
         number = self._casebrook.create(mapping.referral_for(effect, task, person, self.settings))
         return _done(effect, number)
@@ -201,20 +181,27 @@ class SocialCareSoap(SourceConnector[Settings], SinkConnector[Settings]):
                 raise  # a closed one is what was wanted
         return _done(effect, effect.earlier)
 
-    def _person_for(self, facts: Facts) -> dict[str, Any] | _Nobody:
-        """The person on record whom the numbers lead to, else one to be opened; or why neither can be."""
+    def _person_for(self, facts: Facts) -> dict[str, Any] | mapping.Nobody:
+        """Look for the person by the numbers that are known."""
         found = self._casebrook.people(person_id=facts.social_care_id) if facts.social_care_id else []
         if not found and facts.nhs_number:
             found = self._casebrook.people(nhs_number=int(facts.nhs_number))
-        if len(found) > 1:
-            return _Nobody.SEVERAL
-        if found:
-            same = mapping.is_same_person(found[0], facts, self.settings)
-            return {"PersonId": found[0]["PersonId"]} if same else _Nobody.ANOTHER
-        new = mapping.new_person(facts, self.settings)
-        return _Nobody.UNKNOWN if new is None else {"NewPerson": new}
+        return mapping.person_for(found, facts, self.settings)
 
 
 def _done(effect: Effect, reference: str | None) -> Receipt:
     withdrawn = isinstance(effect.instruction, TaskWithdrawn)
     return Receipt(status=TaskStatus.CANCELLED if withdrawn else TaskStatus.ACCEPTED, reference=reference)
+
+
+_REASONS: Mapping[ErrorCode, str] = {
+    ErrorCode.UNKNOWN_TYPE: "the social-care system does not take this type of referral",
+    ErrorCode.BAD_DATE: "the social-care system cannot read a date of this referral",
+    ErrorCode.TOO_WIDE: "a text is too long for the social-care system",
+    ErrorCode.NO_SUCH_REFERRAL: "the referral is no longer in the social-care system",
+    ErrorCode.NO_SUCH_PERSON: "the person is no longer in the social-care system",
+    ErrorCode.NO_PERSON: "the social-care system wants a person for this referral",
+    ErrorCode.LOGGED_TOO_EARLY: "the social-care system holds a later change",
+    ErrorCode.CLOSED: "the referral is closed in the social-care system",
+}
+"""Why a referral, change or cancellation was refused, for the case; the service's own sentence may quote what was sent."""

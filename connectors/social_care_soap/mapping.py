@@ -5,7 +5,7 @@ that a task asked for. Every code, date habit and width is a setting (`Meanings`
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -59,6 +59,14 @@ class ReferralStatus(StrEnum):
     COMPLETED = "completed"
     REJECTED = "rejected"
     CANCELLED = "cancelled"
+
+
+class Nobody(StrEnum):
+    """Why no person can be named for a referral; a person at the council has to look."""
+
+    SEVERAL = "several people are on record in social care under this NHS number"
+    ANOTHER = "the person on record in social care has another NHS number or date of birth"
+    UNKNOWN = "the person is not on record in social care, and no name was given to open a record"
 
 
 class Meanings(ConnectorSettings):
@@ -220,7 +228,7 @@ def referral_for(effect: Effect, task: Task, person: Mapping[str, Any], meanings
     Args:
         effect: what the task came with.
         task: what is asked.
-        person: `PersonId` of a person on record, or `NewPerson` as `new_person` makes it.
+        person: as `person_for` gives it.
         meanings: codes and widths.
 
     Raises:
@@ -252,26 +260,26 @@ def cancellation_for(effect: Effect, withdrawal: TaskWithdrawal, meanings: Meani
     }
 
 
-def new_person(facts: Facts, meanings: Meanings) -> dict[str, Any] | None:
-    """A person to be opened with the referral; None where not even a name is known."""
+def person_for(found: Sequence[Mapping[str, Any]], facts: Facts, meanings: Meanings) -> dict[str, Any] | Nobody:
+    """Whom a referral is for: the one person found, unless that is somebody else; a new one where none is; or why neither can be."""
+    if len(found) > 1:
+        return Nobody.SEVERAL
+    if found:
+        return {"PersonId": found[0]["PersonId"]} if _is_same(found[0], facts, meanings) else Nobody.ANOTHER
     if facts.person_name is None:
-        return None
+        return Nobody.UNKNOWN
     person: dict[str, Any] = {
         "FullName": meanings.full_name.cut(_plain(facts.person_name)),
         "DateOfBirth": meanings.day.write(facts.date_of_birth),
     }
-    return person if facts.nhs_number is None else person | {"NHSNumber": int(facts.nhs_number)}
+    return {"NewPerson": person | ({"NHSNumber": int(facts.nhs_number)} if facts.nhs_number else {})}
 
 
-def is_same_person(person: Mapping[str, Any], facts: Facts, meanings: Meanings) -> bool:
-    """Whether a person on record can be the one the task is about: neither NHS number nor date of birth says otherwise."""
+def _is_same(person: Mapping[str, Any], facts: Facts, meanings: Meanings) -> bool:
+    """Whether neither NHS number nor date of birth says that a person on record is somebody else; what is unknown says nothing."""
     nhs_number = meanings.nhs_number.parse(person["NHSNumber"])
     born = meanings.day.parse(person["DateOfBirth"])
-    return _agree(nhs_number, facts.nhs_number) and _agree(born, facts.date_of_birth)
-
-
-def _agree(there: object, here: object) -> bool:
-    return there is None or here is None or there == here
+    return nhs_number in {None, facts.nhs_number or nhs_number} and born in {None, facts.date_of_birth or born}
 
 
 def _written_for(effect: Effect, meanings: Meanings) -> dict[str, Any]:

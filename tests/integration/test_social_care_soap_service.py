@@ -16,9 +16,10 @@ import pytest
 import requests
 
 from connectors.sdk.contract import Effect, Fact, Instruction, Progress, Receipt
-from connectors.sdk.errors import ConfigurationError, ContractBroken, OutcomeUnknown, RetryLater
+from connectors.sdk.errors import ConfigurationError, ContractBroken, OutcomeUnknown, RetryLater, TranslationError
 from connectors.sdk.settings import load_settings
 from connectors.sdk.simulation import BackOffice, Citizen
+from connectors.social_care_soap.client import Refused
 from connectors.social_care_soap.connector import Settings, SocialCareSoap
 from connectors.social_care_soap.simulated.records import Codes
 from connectors.social_care_soap.simulated.soap import Trouble
@@ -312,6 +313,18 @@ def test_the_service_publishes_its_wsdl_with_its_own_address(simulator: SocialCa
     wsdl = requests.get(f"{url}?wsdl", timeout=10).text
 
     assert f'<soap:address location="{url}"/>' in wsdl
+
+
+def test_a_malformed_question_stops_the_connector_and_a_malformed_write_only_itself(
+    simulator: SocialCareSimulator,
+) -> None:
+    with connected(simulator) as connector:
+        with pytest.raises(ContractBroken, match=r"error 2103 to a question"):
+            connector._casebrook.referrals_since("yesterday", 1)
+        with pytest.raises(Refused, match=r"BAD_DATE"):
+            connector._casebrook.create({"ReferralType": "ASMT", "PersonId": "700012", "LoggedDate": "yesterday"})
+        with pytest.raises(TranslationError, match=r"the request cannot be written as the WSDL wants it"):
+            connector._casebrook.create({"ReferralType": "ASMT", "PersonId": "700012"})
 
 
 # --- an uncertain write

@@ -7,7 +7,7 @@ import pytest
 from connectors.sdk.contract import Effect
 from connectors.sdk.errors import UnmappedCode
 from connectors.social_care_soap import mapping
-from connectors.social_care_soap.mapping import Meanings
+from connectors.social_care_soap.mapping import Meanings, Nobody
 from schemas.envelope import Department
 from schemas.facts import Facts
 from schemas.references import case_reference
@@ -35,6 +35,10 @@ def effect_of(task: Task) -> Effect:
 def task_with(facts: Facts, **others: Any) -> Task:
     fields: dict[str, Any] = {"work": Work.CARE_ASSESSMENT, "asks": "What care is needed at home?", "facts": facts}
     return Task(task="assess-care", department=Department.SOCIAL_CARE, **(fields | others))
+
+
+def on_record(**others: Any) -> dict[str, Any]:
+    return {"PersonId": "700012", "NHSNumber": None, "DateOfBirth": "03/02/1941"} | others
 
 
 @pytest.mark.parametrize(
@@ -97,31 +101,39 @@ def test_details_that_are_too_long_are_cut_where_people_see_it() -> None:
 
 
 def test_control_characters_that_xml_cannot_carry_become_blanks() -> None:
-    person = mapping.new_person(Facts(person_name="Zoë\x00\x1bMüller"), MEANINGS)
+    person = mapping.person_for([], Facts(person_name="Zoë\x00\x1bMüller"), MEANINGS)
 
-    assert person == {"FullName": "Zoë  Müller", "DateOfBirth": "01/01/1900"}
+    assert person == {"NewPerson": {"FullName": "Zoë  Müller", "DateOfBirth": "01/01/1900"}}
 
 
 def test_an_nhs_number_travels_as_a_number_and_is_recognised_without_its_zero() -> None:
-    facts = Facts(person_name="Ada Quill", nhs_number="0123456789")
+    facts = Facts(person_name="Ada Quill", nhs_number="0123456789", date_of_birth=date(1941, 2, 3))
 
-    person = mapping.new_person(facts, MEANINGS)
-
-    assert person is not None
-    assert person["NHSNumber"] == 123456789
-    on_record = {"PersonId": "700012", "NHSNumber": person["NHSNumber"], "DateOfBirth": "01/01/1900"}
-    assert mapping.is_same_person(on_record, facts, MEANINGS)
+    assert mapping.person_for([], facts, MEANINGS) == {
+        "NewPerson": {"FullName": "Ada Quill", "DateOfBirth": "03/02/1941", "NHSNumber": 123456789}
+    }
+    assert mapping.person_for([on_record(NHSNumber=123456789)], facts, MEANINGS) == {"PersonId": "700012"}
 
 
-def test_a_person_with_another_date_of_birth_is_somebody_else() -> None:
-    on_record = {"NHSNumber": None, "DateOfBirth": "03/02/1941"}
+def test_a_person_with_another_date_of_birth_or_nhs_number_is_somebody_else() -> None:
+    born, other_day = Facts(date_of_birth=date(1941, 2, 3)), Facts(date_of_birth=date(1941, 3, 2))
 
-    assert mapping.is_same_person(on_record, Facts(date_of_birth=date(1941, 2, 3)), MEANINGS)
-    assert not mapping.is_same_person(on_record, Facts(date_of_birth=date(1941, 3, 2)), MEANINGS)
+    assert mapping.person_for([on_record()], born, MEANINGS) == {"PersonId": "700012"}
+    assert mapping.person_for([on_record()], other_day, MEANINGS) is Nobody.ANOTHER
+    assert (
+        mapping.person_for([on_record(NHSNumber=9990000018)], Facts(nhs_number="0123456789"), MEANINGS)
+        is Nobody.ANOTHER
+    )
+
+
+def test_a_date_of_birth_that_is_not_known_there_says_nothing() -> None:
+    unknown = on_record(DateOfBirth="01/01/1900")
+
+    assert mapping.person_for([unknown], Facts(date_of_birth=date(1941, 2, 3)), MEANINGS) == {"PersonId": "700012"}
 
 
 def test_nobody_can_be_opened_without_a_name() -> None:
-    assert mapping.new_person(Facts(date_of_birth=date(1941, 2, 3)), MEANINGS) is None
+    assert mapping.person_for([], Facts(date_of_birth=date(1941, 2, 3)), MEANINGS) is Nobody.UNKNOWN
 
 
 def test_work_the_council_has_no_referral_type_for_names_those_it_has() -> None:
