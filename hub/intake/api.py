@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
@@ -23,8 +23,8 @@ from hub.intake.door import Door
 from hub.intake.outbox import Accepted as AcceptedRequest
 from hub.intake.outbox import Receipt
 from hub.intake.problems import CONTENT_TYPE, Kind, Problem, Refusal
-from hub.memory.reading import CaseReader
-from hub.routing.case import Entry, EntryKind, TaskState
+from hub.memory.reading import CaseReader, Standing
+from hub.routing.case import Case, Entry, EntryKind, TaskState
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
 from schemas.references import CaseReference
@@ -39,9 +39,9 @@ class Accepted(_Answer):
 
     case: CaseReference
     """The case's reference, to read out and to ask by."""
-    status_url: str = Field(examples=["/api/cases/0TJ9-4QXM-7C2K-VN3H"])
+    status_url: str = Field(examples=["/api/cases/0TJ9-4QXM-7C2K-VN3K"])
     """Where to ask how it stands."""
-    page: str = Field(examples=["/cases/0TJ9-4QXM-7C2K-VN3H"])
+    page: str = Field(examples=["/cases/0TJ9-4QXM-7C2K-VN3K"])
     """The same for people."""
 
 
@@ -64,6 +64,38 @@ class TaskAnswer(_Answer):
     """The department's own reference."""
     reason: str | None
     """Why it was refused or cancelled."""
+
+
+class CaseInList(_Answer):
+    """A case as a list shows it: how it stands, without its timeline."""
+
+    case: CaseReference
+    """Its reference."""
+    journey: str | None
+    """The journey it follows; null until its request is heard."""
+    status: CaseStatus
+    """Where it stands."""
+    opened_at: AwareDatetime
+    """When its request came in."""
+    updated_at: AwareDatetime
+    """When the hub last heard something new of it."""
+    due: AwareDatetime | None
+    """The earliest deadline of what is in hand."""
+    waiting_on: list[Department]
+    """Departments that have something in hand."""
+    tasks: list[TaskAnswer]
+    """Every task of its journey."""
+    undoing: list[str]
+    """Tasks that are not wanted any more and that their department has not yet said it stopped or undid."""
+
+
+class CaseListAnswer(_Answer):
+    """Some cases, and how to ask for those that follow."""
+
+    cases: list[CaseInList]
+    """What is open by due time, the most pressing first; any other list newest first."""
+    after: str | None
+    """To be sent as `after` for the next part; null when this is the last."""
 
 
 class EntryAnswer(_Answer):
@@ -112,6 +144,8 @@ class CaseAnswer(_Answer):
     """Departments that have something in hand."""
     tasks: list[TaskAnswer]
     """Every task of its journey."""
+    undoing: list[str]
+    """Tasks that are not wanted any more and that their department has not yet said it stopped or undid."""
     facts: list[str]
     """Names of the facts that are known."""
     timeline: list[EntryAnswer]
@@ -148,9 +182,7 @@ def router(door: Door, reader: CaseReader, metrics: WebMetrics) -> APIRouter:
         """Opens a case. The answer comes once the request is durable; routing it follows by itself."""
         return await accept("request", request, door.request)
 
-    @api.post(
-        "/cases/{reference}/amendments", **_documented("amend", *_ON_A_CASE), summary="Correct or move something"
-    )
+    @api.post("/cases/{reference}/amendments", **_documented("amend", *_ON_A_CASE), summary="Correct or move something")
     async def amend(reference: str, request: Request) -> Response:
         """Facts that changed: every task they bear on is told, and re-timed where the journey says so."""
         return await accept("amend", request, lambda body, key: door.amend(reference, body, key))
@@ -171,7 +203,6 @@ def router(door: Door, reader: CaseReader, metrics: WebMetrics) -> APIRouter:
 
     @api.get(
         "/cases/{reference}",
-        response_model=CaseAnswer,
         responses=_problems(Kind.NOT_YET_ROUTED, Kind.UNKNOWN_CASE, Kind.MISTYPED_REFERENCE, Kind.UNAVAILABLE),
         summary="How a case stands",
         name="case",
@@ -181,7 +212,9 @@ def router(door: Door, reader: CaseReader, metrics: WebMetrics) -> APIRouter:
         case = door.case(reference)
         if isinstance(case, AcceptedRequest):
             at = datetime.fromtimestamp(case.accepted_ms / 1000, UTC).isoformat(timespec="seconds")
-            raise Refusal(Kind.NOT_YET_ROUTED, f"It was accepted at {at} and waits to be routed. Ask again in a moment.")
+            raise Refusal(
+                Kind.NOT_YET_ROUTED, f"It was accepted at {at} and waits to be routed. Ask again in a moment."
+            )
         return CaseAnswer(
             case=case.reference,
             journey=case.journey,
@@ -191,7 +224,8 @@ def router(door: Door, reader: CaseReader, metrics: WebMetrics) -> APIRouter:
             updated_at=case.updated_at,
             due=case.next_due,
             waiting_on=list(case.waiting_on),
-            tasks=[TaskAnswer(task=view.name, **_of(TaskAnswer, view, "task")) for view in case.tasks],
+            tasks=_tasks(case),
+            undoing=list(case.undoing),
             facts=sorted(case.heard.facts),
             timeline=[_entry(entry) for entry in reader.timeline(case.reference)],
             page=f"/cases/{case.reference}",
@@ -227,15 +261,32 @@ def problem_response(refusal: Refusal) -> JSONResponse:
 
 
 def with_body_schemas(document: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI document with the schemas of the bodies, which routes read by themselves to find every fault at once."""
-    models = [(model, "validation") for model in (*BODIES.values(), Problem)]
-    _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type] - a list of pairs, as documented
-    document.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
+    """The OpenAPI document with the schemas of the bodies, which routes read by themselves to find every fault at once.
+
+    FastAPI's own validation never answers here, so what it would answer is left out.
+    """
+    named: list[type[BaseModel]] = [*BODIES.values(), Problem]
+    models: list[tuple[type[BaseModel], Literal["validation"]]] = [(model, "validation") for model in named]
+    _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")
+    known = document["components"]["schemas"]
+    known.update(schemas["$defs"])
+    for unused in ("HTTPValidationError", "ValidationError"):
+        known.pop(unused, None)
+    for operation in (operation for path in document["paths"].values() for operation in path.values()):
+        if "HTTPValidationError" in str(operation["responses"].get("422")):
+            del operation["responses"]["422"]
     return document
 
 
 _ON_A_CASE = (Kind.CASE_ENDED, Kind.KEY_REUSED, Kind.UNKNOWN_CASE, Kind.MISTYPED_REFERENCE)
-_ANY_BODY = (Kind.NOT_JSON, Kind.INVALID_KEY, Kind.TOO_LARGE, Kind.WRONG_CONTENT_TYPE, Kind.INVALID_BODY, Kind.UNAVAILABLE)
+_ANY_BODY = (
+    Kind.NOT_JSON,
+    Kind.INVALID_KEY,
+    Kind.TOO_LARGE,
+    Kind.WRONG_CONTENT_TYPE,
+    Kind.INVALID_BODY,
+    Kind.UNAVAILABLE,
+)
 
 
 def _documented(act: str, *kinds: Kind) -> dict[str, Any]:
@@ -281,6 +332,10 @@ def _accepted(receipt: Receipt) -> JSONResponse:
 
 def _entry(entry: Entry) -> EntryAnswer:
     return EntryAnswer(**_of(EntryAnswer, entry, "facts"), facts=list(entry.facts))
+
+
+def _tasks(case: Case) -> list[TaskAnswer]:
+    return [TaskAnswer(task=view.name, **_of(TaskAnswer, view, "task")) for view in case.tasks]
 
 
 def _of(answer: type[BaseModel], part: BaseModel, *but: str) -> dict[str, Any]:

@@ -32,14 +32,16 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
-class _Told(_Body):
+class Told(_Body):
+    """What every act says of itself: how it came in, and when it became true."""
+
     channel: Channel = Channel.ONLINE
     """How it came in."""
     effective_at: AwareDatetime | None = None
     """When it became true in the world; now, where left out."""
 
 
-class NewRequest(_Told):
+class NewRequest(Told):
     """A request, as it is sent to the hub."""
 
     model_config = ConfigDict(
@@ -70,7 +72,7 @@ class NewRequest(_Told):
     """What the request carries; its journey says which facts it must and may carry."""
 
 
-class NewAmendment(_Told):
+class NewAmendment(Told):
     """Facts of a request that changed."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"facts": {"discharge_date": "2026-12-02"}}]})
@@ -79,7 +81,7 @@ class NewAmendment(_Told):
     """The new values; those not named stay as they are."""
 
 
-class NewWithdrawal(_Told):
+class NewWithdrawal(Told):
     """A request is not wanted any more."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "Stays in hospital"}]})
@@ -88,7 +90,7 @@ class NewWithdrawal(_Told):
     """Why, in the person's words; may be empty."""
 
 
-class NewDecision(_Told):
+class NewDecision(Told):
     """What a person decided about a refused task."""
 
     model_config = ConfigDict(
@@ -134,7 +136,9 @@ def decode(raw: bytes) -> Body:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         # The library's message holds a position and what was expected there, never what stood there.
-        raise Refusal(Kind.NOT_JSON, f"Line {error.lineno}, column {error.colno}: {error.msg.partition(':')[0]}.") from None
+        raise Refusal(
+            Kind.NOT_JSON, f"Line {error.lineno}, column {error.colno}: {error.msg.partition(':')[0]}."
+        ) from None
     if not isinstance(body, dict):
         raise Refusal(Kind.NOT_JSON, 'The body must be a JSON object: {"request": ..., "facts": {...}}.')
     return body
@@ -153,7 +157,9 @@ def read_request(body: Body, journeys: Journeys, now: datetime) -> NewRequest:
         journey = journeys.for_request(name)
         if journey is None:
             faults = [fault for fault in faults if fault.pointer != "/request"]
-            faults.append(Fault("/request", "No journey starts with this kind of request. " + _nearest(name, journeys.requests)))
+            faults.append(
+                Fault("/request", "No journey starts with this kind of request. " + _nearest(name, journeys.requests))
+            )
     facts = body.get("facts", {})
     if isinstance(facts, dict):
         faults += fact_faults(facts, Vocabulary.of(journey) if journey else None, complete=True)
@@ -235,7 +241,9 @@ def _shape(model: type[_Body], body: Body) -> Iterator[Fault]:
     """What is wrong with everything but the facts, field by field, since a model as a whole stops at its first layer."""
     for name in body:
         if name not in model.model_fields:
-            yield Fault(f"/{_escaped(name)}", "There is no such field here. " + _nearest(name, list(model.model_fields)))
+            yield Fault(
+                f"/{_escaped(name)}", "There is no such field here. " + _nearest(name, list(model.model_fields))
+            )
     for name, field in model.model_fields.items():
         if name not in body:
             if field.is_required():
@@ -252,8 +260,10 @@ def _shape(model: type[_Body], body: Body) -> Iterator[Fault]:
 
 
 def _adapter(model: type[_Body], name: str) -> TypeAdapter[Any]:
-    field = model.model_fields[name]
-    return TypeAdapter(Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation)
+    # Annotated of what is only known at run time: a type to pydantic, and Any to a checker.
+    field: Any = model.model_fields[name]
+    kind: Any = Annotated[field.annotation, field]
+    return TypeAdapter(kind)
 
 
 def _time(body: Body, now: datetime) -> Iterator[Fault]:

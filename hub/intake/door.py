@@ -18,6 +18,7 @@ from hub.intake.bodies import (
     Body,
     NewDecision,
     NewWithdrawal,
+    Told,
     Vocabulary,
     read_amendment,
     read_plain,
@@ -29,7 +30,7 @@ from hub.journeys.model import Journeys
 from hub.memory.reading import CaseReader
 from hub.routing.case import Case, TaskState
 from schemas.cases import CaseStatus, Decided, TaskDecided
-from schemas.envelope import Channel, Event, Message
+from schemas.envelope import Event, Message
 from schemas.references import InvalidReference, case_reference, parse_case_reference
 from schemas.requests import (
     Amendment,
@@ -94,7 +95,7 @@ class Door:
         lgsl = asked.lgsl if asked.lgsl is not None or journey is None else journey.lgsl
         data = Request(request=asked.request, lgsl=lgsl, lgil=asked.lgil, facts=asked.facts)
         reference = case_reference(now, f"{self._council}|{act.key}")
-        event = self._event(RequestReceived, act, reference, data, now, asked.effective_at, asked.channel)
+        event = self._event(RequestReceived, act, reference, data, now=now, said=asked)
         return await self._accept(act, reference, event, now, asked.request)
 
     async def amend(self, reference: str, body: Body, key: str | None) -> Receipt:
@@ -111,7 +112,7 @@ class Door:
         vocabulary = await asyncio.to_thread(self._vocabulary, reference)
         said = read_amendment(body, vocabulary, now)
         data = Amendment(facts=said.facts)
-        event = self._event(RequestAmended, act, reference, data, now, said.effective_at, said.channel)
+        event = self._event(RequestAmended, act, reference, data, now=now, said=said)
         return await self._accept(act, reference, event, now)
 
     async def withdraw(self, reference: str, body: Body, key: str | None) -> Receipt:
@@ -128,7 +129,7 @@ class Door:
         said = read_plain(NewWithdrawal, body, now)
         await asyncio.to_thread(self._vocabulary, reference)
         data = Withdrawal(reason=said.reason)
-        event = self._event(RequestWithdrawn, act, reference, data, now, said.effective_at, said.channel)
+        event = self._event(RequestWithdrawn, act, reference, data, now=now, said=said)
         return await self._accept(act, reference, event, now)
 
     async def decide(self, reference: str, body: Body, key: str | None) -> Receipt:
@@ -149,7 +150,7 @@ class Door:
             waiting = f"Waiting for one: {', '.join(open_questions)}." if open_questions else "No task of it does."
             raise Refusal(Kind.NOTHING_TO_DECIDE, f"This task of the case waits for no decision. {waiting}")
         data = Decided(task=said.task, verdict=said.verdict, by=said.by)
-        event = self._event(TaskDecided, act, reference, data, now, said.effective_at, said.channel)
+        event = self._event(TaskDecided, act, reference, data, now=now, said=said)
         return await self._accept(act, reference, event, now)
 
     def case(self, reference: str) -> Case | Accepted:
@@ -177,7 +178,9 @@ class Door:
         else:
             journey = self._journeys.get(case.journey, case.version) if case.journey and case.version else None
         if journey is None:
-            raise Refusal(Kind.NOT_YET_ROUTED, "The hub does not know yet what this case asks for. Try again in a moment.")
+            raise Refusal(
+                Kind.NOT_YET_ROUTED, "The hub does not know yet what this case asks for. Try again in a moment."
+            )
         return Vocabulary.of(journey)
 
     def _event(
@@ -186,9 +189,9 @@ class Door:
         act: _Act,
         reference: str,
         data: Message,
+        *,
         now: datetime,
-        effective_at: datetime | None,
-        channel: Channel,
+        said: Told,
     ) -> Event:
         source = f"/{self._council}/web"
         return kind(
@@ -199,8 +202,8 @@ class Door:
             correlationid=reference,
             partitionkey=reference,
             council=self._council,
-            effectiveat=effective_at or now,
-            channel=channel,
+            effectiveat=said.effective_at or now,
+            channel=said.channel,
             dataclassification=kind.classification,
             data=data,
         )
@@ -227,7 +230,9 @@ def undecided(case: Case) -> list[str]:
     return [
         view.name
         for view in case.tasks
-        if view.state is TaskState.REJECTED and view.name not in case.heard.decisions and view.name not in case.heard.undone
+        if view.state is TaskState.REJECTED
+        and view.name not in case.heard.decisions
+        and view.name not in case.heard.undone
     ]
 
 

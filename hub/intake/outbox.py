@@ -6,6 +6,7 @@ repeat of the same request may come.
 """
 
 import queue
+import sqlite3
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -52,7 +53,9 @@ outbox = Table(
     Column("sent_ms", BigInteger),
 )
 Index("outbox_by_case", outbox.c.reference)
-Index("outbox_unsent", outbox.c.seq, sqlite_where=outbox.c.sent_ms.is_(None), postgresql_where=outbox.c.sent_ms.is_(None))
+Index(
+    "outbox_unsent", outbox.c.seq, sqlite_where=outbox.c.sent_ms.is_(None), postgresql_where=outbox.c.sent_ms.is_(None)
+)
 
 _SHARE = 500
 """Most rows of one commit."""
@@ -96,7 +99,7 @@ class Accepted:
     accepted_ms: int
 
 
-class OutboxUnavailable(Exception):  # noqa: N818 - says what it is
+class OutboxUnavailable(Exception):
     """The outbox's database cannot be written now, or the process is stopping; nothing was accepted."""
 
 
@@ -239,8 +242,8 @@ def _engine(url: str) -> Engine:
     engine = create_engine(parsed)
 
     @event.listens_for(engine, "connect")
-    def durable(connection: object, _record: object) -> None:
-        cursor = connection.cursor()  # type: ignore[attr-defined] - a sqlite3.Connection, which SQLAlchemy does not say
+    def durable(connection: sqlite3.Connection, _record: object) -> None:
+        cursor = connection.cursor()
         # WAL with FULL: a commit is on the disk before it returns, and readers never wait.
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
             cursor.execute(f"PRAGMA {pragma}")

@@ -83,7 +83,7 @@ class Problem(BaseModel):
     """Everything that is wrong with the body, at once."""
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is what it is called at a door
+class Refusal(Exception):
     """Not accepted, and why."""
 
     def __init__(self, kind: Kind, detail: str, faults: Iterable[Fault] = ()) -> None:

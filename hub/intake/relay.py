@@ -1,17 +1,18 @@
 """The relay: sends what the outbox holds to Kafka, in order, and forgets it only when Kafka has acknowledged it.
 
-A row sent but not marked before a crash is sent again with the same event id, which every consumer ignores the second time.
+Rows sent but not marked before a crash are sent again with the same event ids, which every consumer ignores the second time.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from threading import Event, Thread
 from time import monotonic, time
 from typing import Protocol
 
 import structlog
 
-from hub.intake.outbox import Outbox, Waiting
+from hub.edge.messages import Outgoing
+from hub.intake.outbox import Outbox
 from schemas.topics import CASE_EVENTS
 
 _log = structlog.get_logger()
@@ -24,14 +25,14 @@ _KEEP_MS = 90 * 24 * 3600 * 1000
 _FORGET_EVERY_S = 3600.0
 
 
-class Sender(Protocol):
-    """What the relay needs of a producer: `send` gives a function that waits for the acknowledgement."""
+class Sends(Protocol):
+    """What the relay needs of a producer: `hub.edge.kafka.Sender`."""
 
-    def send(self, topic: str, key: str, value: bytes) -> Callable[[], None]:
-        """Hand over one record; call the result to wait until it is acknowledged.
+    def send(self, records: Sequence[Outgoing]) -> object:
+        """Send records and return when all are acknowledged.
 
         Raises:
-            HubError: from either, when Kafka does not take it.
+            RestartMe: one was not.
         """
 
     def close(self) -> None:
@@ -46,14 +47,14 @@ class Relay:
         connect: makes a sender; raises HubError while Kafka cannot be reached.
     """
 
-    def __init__(self, outbox: Outbox, connect: Callable[[], Sender]) -> None:
+    def __init__(self, outbox: Outbox, connect: Callable[[], Sends]) -> None:
         self._outbox = outbox
         self._connect = connect
         self._stop = Event()
         self._thread = Thread(target=self._run, name="relay", daemon=True)
         self._forget_at = monotonic()
         self.reaches_kafka = False
-        """Whether the last thing sent was acknowledged, or a connection could be made."""
+        """Whether a connection could be made and whatever was sent since was acknowledged."""
 
     def start(self) -> None:
         """Begin to send."""
@@ -70,9 +71,7 @@ class Relay:
         failures = 0
         while not self._stop.is_set():
             try:
-                with ExitStack() as stack:
-                    sender = self._connect()
-                    stack.callback(sender.close)
+                with closing(self._connect()) as sender:
                     while not self._stop.is_set():
                         self._send_all(sender)
                         self._back(failures)
@@ -84,18 +83,11 @@ class Relay:
                 failures += 1
                 self._stop.wait(_RETRY_S[min(failures, len(_RETRY_S)) - 1])
 
-    def _send_all(self, sender: Sender) -> None:
-        """Send until nothing is left; what was acknowledged is marked even when something else was not."""
-        while waiting := self._outbox.unsent(_SHARE):
-            sent: list[int] = []
-            try:
-                for row, acknowledged in [(row, _send(sender, row)) for row in waiting]:
-                    acknowledged()
-                    sent.append(row.seq)
-            finally:
-                self._outbox.sent(sent, _now_ms())
-            if self._stop.is_set():
-                return
+    def _send_all(self, sender: Sends) -> None:
+        """Send until nothing is left, or the process stops."""
+        while not self._stop.is_set() and (waiting := self._outbox.unsent(_SHARE)):
+            sender.send([Outgoing(CASE_EVENTS.name, row.reference.encode(), row.event.encode()) for row in waiting])
+            self._outbox.sent([row.seq for row in waiting], _now_ms())
         if monotonic() >= self._forget_at:
             self._outbox.forget(_now_ms() - _KEEP_MS)
             self._forget_at = monotonic() + _FORGET_EVERY_S
@@ -103,16 +95,12 @@ class Relay:
     def _gone(self, error: Exception, failures: int) -> None:
         self.reaches_kafka = False
         if failures == 0 and not self._stop.is_set():
-            _log.warning("requests are accepted and wait: they cannot be sent to Kafka", exc_info=error)
+            _log.warning("requests are accepted and kept: they cannot be sent to Kafka", exc_info=error)
 
     def _back(self, failures: int) -> None:
         self.reaches_kafka = True
         if failures:
-            _log.info("Kafka is back; what waited was sent", attempts=failures)
-
-
-def _send(sender: Sender, row: Waiting) -> Callable[[], None]:
-    return sender.send(CASE_EVENTS.name, row.reference, row.event.encode())
+            _log.info("Kafka answers again; what was kept is sent", attempts=failures)
 
 
 def _now_ms() -> int:

@@ -1,1 +1,1 @@
-"""What people see: pages that answer one person's question in their first line."""
+"""The pages: pure functions make the sentences and the drawing, templates only place them."""

@@ -1,0 +1,174 @@
+"""The web process put together: outbox, relay, door, API and pages on one FastAPI app. The only place that chooses the parts."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from prometheus_client.exposition import choose_encoder
+from starlette.exceptions import HTTPException
+
+from hub.broker.cluster import bootstrap
+from hub.edge.kafka import Sender
+from hub.health.metrics import WebMetrics
+from hub.intake import api
+from hub.intake.door import Door
+from hub.intake.outbox import Outbox, OutboxUnavailable
+from hub.intake.problems import Kind, Refusal
+from hub.intake.relay import Relay
+from hub.journeys.load import load_journeys
+from hub.memory.reading import CaseReader, MemoryAway
+from hub.pages.site import Site
+from hub.settings import HubSettings
+
+_log = structlog.get_logger()
+_ACKNOWLEDGED_WITHIN_S = 10.0
+"""Patience with Kafka before the relay says that it is gone, and tries afresh."""
+_STATIC = Path(__file__).parent / "static"
+_Scope = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Scope]]
+_Send = Callable[[_Scope], Awaitable[None]]
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cache-control": "no-store",
+}
+"""On every answer: nothing is loaded from elsewhere, framed by others, or kept by a cache (pages are about people)."""
+
+
+def build_app(settings: HubSettings) -> FastAPI:
+    """The web process's app; its threads start and stop with it.
+
+    Raises:
+        ConfigurationError: a journey file cannot be used.
+    """
+    journeys = load_journeys(settings)
+    outbox = Outbox(settings.database_url(settings.web.memory))
+    reader = CaseReader(settings.database_url(settings.worker.memory))
+    relay = Relay(outbox, lambda: Sender(settings.kafka, bootstrap(settings), "hub-web", _ACKNOWLEDGED_WITHIN_S))
+    door = Door(outbox, journeys, reader, settings.council.code)
+    metrics = WebMetrics()
+    site = Site(
+        settings=settings,
+        journeys=journeys,
+        door=door,
+        reader=reader,
+        outbox=outbox,
+        relay=relay,
+        clock=lambda: datetime.now(UTC),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        outbox.start()
+        relay.start()
+        yield
+        relay.stop()
+        outbox.close()
+        reader.close()
+
+    app = FastAPI(
+        title="Council Hub",
+        version=version("council-hub"),
+        description="One request, one case, one answer.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+    )
+    app.include_router(api.router(door, reader, metrics))
+    app.include_router(site.router())
+    app.mount("/static", StaticFiles(directory=_STATIC))
+    app.add_middleware(_Headers)
+    _document(app)
+    _health(app, outbox, relay, metrics)
+    _refusals(app, site)
+    return app
+
+
+def _document(app: FastAPI) -> None:
+    make = app.openapi
+    app.openapi = lambda: api.with_body_schemas(make())  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+    @app.get("/api/openapi.json", include_in_schema=False)
+    def openapi() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+
+def _health(app: FastAPI, outbox: Outbox, relay: Relay, metrics: WebMetrics) -> None:
+    """Ready without Kafka: requests are accepted and kept until it is back."""
+
+    @app.get("/livez", include_in_schema=False)
+    def livez() -> dict[str, Any]:
+        return {"ok": True, "reason": "answers"}
+
+    @app.get("/readyz", include_in_schema=False)
+    def readyz() -> dict[str, Any]:
+        waiting = outbox.count_unsent()
+        kafka = "Kafka answers" if relay.reaches_kafka else "Kafka does not answer; requests are kept"
+        return {"ok": True, "reason": f"{kafka}; {waiting} to be sent"}
+
+    @app.get("/metrics", include_in_schema=False)
+    def show_metrics(request: Request) -> Response:
+        metrics.outbox_waiting.set(outbox.count_unsent())
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(metrics.registry), media_type=content_type)
+
+
+def _refusals(app: FastAPI, site: Site) -> None:
+    """Every way to fail ends in a problem for machines, or in a page that helps for people."""
+
+    def answer(request: Request, refusal: Refusal) -> Response:
+        machine = request.url.path.startswith("/api/") and request.url.path != "/api/docs"
+        return api.problem_response(refusal) if machine else site.error(refusal)
+
+    @app.exception_handler(Refusal)
+    def refused(request: Request, refusal: Refusal) -> Response:
+        return answer(request, refusal)
+
+    @app.exception_handler(HTTPException)
+    def no_such_address(request: Request, error: HTTPException) -> Response:
+        kind = Kind.NOT_ALLOWED if error.status_code == Kind.NOT_ALLOWED.status else Kind.NOT_FOUND
+        return answer(request, Refusal(kind, "Check the address, or begin at the front page."))
+
+    @app.exception_handler(MemoryAway)
+    @app.exception_handler(OutboxUnavailable)
+    def away(request: Request, error: Exception) -> Response:
+        return answer(
+            request,
+            Refusal(Kind.UNAVAILABLE, f"{error}. Nothing was changed; try again in a moment.".replace("..", ".")),
+        )
+
+    @app.exception_handler(Exception)
+    def defect(request: Request, error: Exception) -> Response:
+        _log.error("a request ended in a defect", path=request.scope.get("route", request.scope).path, exc_info=error)
+        return answer(
+            request, Refusal(Kind.DEFECT, "It was logged. Nothing you sent is lost if you were given a reference.")
+        )
+
+
+class _Headers:
+    """Adds `HEADERS` to every answer."""
+
+    def __init__(self, app: Callable[[_Scope, _Receive, _Send], Awaitable[None]]) -> None:
+        self._app = app
+        self._headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        async def sending(message: _Scope) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._headers]
+            await send(message)
+
+        await self._app(scope, receive, sending if scope["type"] == "http" else send)

@@ -1,0 +1,79 @@
+"""A time axis: where a moment lies, and which moments get a label. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from hub.journeys.clocks import LONDON
+from hub.pages.dates import clock, local, short_day
+
+_STEPS = (
+    *(timedelta(seconds=s) for s in (1, 5, 15, 30)),
+    *(timedelta(minutes=m) for m in (1, 5, 15, 30)),
+    *(timedelta(hours=h) for h in (1, 3, 6, 12)),
+    *(timedelta(days=d) for d in (1, 2, 7, 14, 28, 91, 364)),
+)
+_DAY = timedelta(days=1)
+_LABEL = 84.0
+"""Room a label needs, in units of the drawing."""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A labelled moment."""
+
+    x: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A stretch of time laid on a stretch of the drawing.
+
+    Attributes:
+        start, end: the moments at its ends; end lies behind start.
+        left, right: where these lie.
+    """
+
+    start: datetime
+    end: datetime
+    left: float
+    right: float
+
+    def x(self, moment: datetime) -> float:
+        """Where a moment lies; one outside is put at the nearer end."""
+        share = (moment - self.start) / (self.end - self.start)
+        return round(self.left + (self.right - self.left) * min(1.0, max(0.0, share)), 1)
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether a moment lies on the axis."""
+        return self.start <= moment <= self.end
+
+    def ticks(self) -> list[Tick]:
+        """Labelled moments: round ones, as many as there is room for."""
+        room = max(2, int((self.right - self.left) / _LABEL))
+        step = next((step for step in _STEPS if (self.end - self.start) / step <= room), _STEPS[-1])
+        moments = self._days(step.days) if step >= _DAY else self._within_a_day(step)
+        return [Tick(self.x(at), _label(at, step)) for at in moments if self.x(at) <= self.right - _LABEL / 2]
+
+    def _days(self, step: int) -> Iterator[datetime]:
+        """Midnights; steps of weeks fall on Mondays, since ordinal 1 was one."""
+        day = local(self.start).date()
+        while (at := datetime.combine(day, time(), LONDON)) <= self.end:
+            if at >= self.start and (day.toordinal() - 1) % step == 0:
+                yield at
+            day += _DAY
+
+    def _within_a_day(self, step: timedelta) -> Iterator[datetime]:
+        at = datetime.combine(local(self.start).date(), time(), LONDON)
+        at += step * ((self.start - at) // step)
+        while at <= self.end:
+            if at >= self.start:
+                yield at
+            at += step
+
+
+def _label(at: datetime, step: timedelta) -> str:
+    if step >= _DAY or (step >= timedelta(hours=1) and local(at).time() == time()):
+        return short_day(at)
+    return clock(at) if step >= timedelta(minutes=1) else f"{local(at):%H:%M:%S}"

@@ -1,0 +1,130 @@
+"""A case's timeline in plain English: one sentence for each thing that happened, in the order it happened in the world. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hub.journeys.model import Journey
+from hub.pages.dates import day_and_time, due_by, listed
+from hub.pages.words import CHANNELS, department, fact_title, task_title
+from hub.routing.case import Case, Entry, EntryKind
+from schemas.cases import CaseStatus, Verdict
+from schemas.tasks import TaskStatus
+
+_HEARD_LATE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: when (in words and as machines write it), what, a second sentence of detail, and which shape and colour it gets."""
+
+    at: datetime
+    when: str
+    what: str
+    detail: str
+    mark: str
+
+
+_MARKS = {
+    EntryKind.REQUEST_RECEIVED: "begin",
+    EntryKind.REQUEST_WITHDRAWN: "stop",
+    EntryKind.TASK_WITHDRAWN: "stop",
+    EntryKind.DEADLINE_EXPIRED: "late",
+}
+_STATUS_MARKS = {"completed": "done", "rejected": "refused", "cancelled": "stop"}
+_CASE_MARKS = {
+    CaseStatus.FINISHED: "done",
+    CaseStatus.CLOSED: "refused",
+    CaseStatus.WITHDRAWN: "stop",
+    CaseStatus.NEEDS_DECISION: "late",
+}
+_SAID = {
+    TaskStatus.ACCEPTED: "accepted",
+    TaskStatus.IN_PROGRESS: "began",
+    TaskStatus.COMPLETED: "finished",
+    TaskStatus.REJECTED: "refused",
+    TaskStatus.CANCELLED: "cancelled",
+}
+_ENDS = {
+    CaseStatus.FINISHED: "The case is finished",
+    CaseStatus.CLOSED: "The case is closed",
+    CaseStatus.WITHDRAWN: "The case is withdrawn; what was begun has been undone",
+    CaseStatus.NEEDS_DECISION: "The case waits for a person to decide",
+    CaseStatus.UNKNOWN: "The case waits for its request",
+    CaseStatus.OPEN: "The case is open",
+}
+
+
+def lines(case: Case, entries: Iterable[Entry], journey: Journey | None, now: datetime) -> list[Line]:
+    """The timeline, the newest first."""
+    told = sorted(enumerate(entries), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
+    return [_line(case, entry, journey, now) for _, entry in told]
+
+
+def _line(case: Case, entry: Entry, journey: Journey | None, now: datetime) -> Line:
+    late = entry.heard_at - entry.at > _HEARD_LATE
+    heard = f"The hub heard of it on {day_and_time(entry.heard_at, now)}." if late else ""
+    detail = " ".join(part for part in (_detail(entry, now), heard) if part)
+    what = _what(case, entry, journey)
+    sentence = what if what.endswith("?") else f"{what}."
+    return Line(entry.at, day_and_time(entry.at, now), sentence, detail, _mark(entry))
+
+
+def _what(case: Case, entry: Entry, journey: Journey | None) -> str:
+    if entry.kind in {EntryKind.REQUEST_RECEIVED, EntryKind.REQUEST_AMENDED, EntryKind.REQUEST_WITHDRAWN}:
+        return _of_the_request(case, entry, journey)
+    if entry.kind is EntryKind.CASE_STATUS:
+        return _ENDS[CaseStatus(entry.status or CaseStatus.OPEN)]
+    who, title = department(entry.department), task_title(entry.task or "")
+    plan = journey.by_name.get(entry.task) if journey and entry.task else None
+    if entry.kind is EntryKind.TASK_STATUS:
+        return f"{who} {_SAID[TaskStatus(entry.status)] if entry.status else 'reported on'} “{title}”"
+    if entry.kind is EntryKind.TASK_DECIDED:
+        decided = "to go on without" if entry.status == Verdict.GO_ON else "to undo and close the case without"
+        return f"A person decided {decided} “{title}”"
+    undo = f": {plan.undo}" if plan and plan.undo else ""
+    return {
+        EntryKind.TASK_RAISED: f"{who} was asked: {plan.asks if plan else title}",
+        EntryKind.TASK_CHANGED: f"{who} was told of a change to “{title}”",
+        EntryKind.TASK_WITHDRAWN: f"{who} was asked to stop “{title}”{undo}",
+        EntryKind.DEADLINE_EXPIRED: f"{who} is late with “{title}”",
+    }[entry.kind]
+
+
+def _of_the_request(case: Case, entry: Entry, journey: Journey | None) -> str:
+    if entry.kind is EntryKind.REQUEST_WITHDRAWN:
+        return "The request was withdrawn"
+    if entry.kind is EntryKind.REQUEST_AMENDED:
+        return f"The request was changed: {_facts(entry)}" if entry.facts else "The request was confirmed"
+    how = f", {CHANNELS[case.heard.request.channel]}" if case.heard.request else ""
+    return f"The request came in: {journey.title if journey else 'a request'}{how}"
+
+
+def _detail(entry: Entry, now: datetime) -> str:
+    parts = []
+    if entry.reference:
+        parts.append(f"Its reference: {entry.reference}.")
+    if entry.reason:
+        parts.append(f"Why: {entry.reason.rstrip('.')}.")
+    if entry.due:
+        word = "It was due" if entry.kind is EntryKind.DEADLINE_EXPIRED else "Due"
+        parts.append(f"{word} {due_by(entry.due, now)}.")
+    if entry.facts and entry.kind is EntryKind.REQUEST_RECEIVED:
+        parts.append(f"It said: {_facts(entry)}.")
+    if entry.facts and entry.kind is EntryKind.TASK_STATUS:
+        parts.append(f"It found out: {_facts(entry)}.")
+    if entry.facts and entry.kind in {EntryKind.TASK_RAISED, EntryKind.TASK_CHANGED}:
+        parts.append(f"It was told: {_facts(entry)}.")
+    return " ".join(parts)
+
+
+def _facts(entry: Entry) -> str:
+    return listed([fact_title(name) for name in entry.facts])
+
+
+def _mark(entry: Entry) -> str:
+    if entry.kind is EntryKind.TASK_STATUS:
+        return _STATUS_MARKS.get(entry.status or "", "step")
+    if entry.kind is EntryKind.CASE_STATUS and entry.status:
+        return _CASE_MARKS.get(CaseStatus(entry.status), "step")
+    return _MARKS.get(entry.kind, "step")

@@ -1,0 +1,333 @@
+"""A case in plain English: the first line of its page, who must act next, how each task stands. Pure.
+
+People read these sentences aloud on the telephone: departments by name, days with their weekday, always since when and by when.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from hub.journeys.model import IfRefused, Journey
+from hub.memory.reading import Summary
+from hub.pages.dates import due_by, listed, plural, since, when
+from hub.routing.case import Case, TaskState, TaskView
+from schemas.cases import CaseStatus
+from schemas.envelope import Channel, Department
+from schemas.facts import LABELS
+
+DEPARTMENTS: Mapping[Department, str] = {
+    Department.HOUSING: "Housing",
+    Department.SOCIAL_CARE: "Social care",
+    Department.TRANSPORT: "Transport",
+}
+_REFERENCES: Mapping[Department, str] = {
+    Department.HOUSING: "works order",
+    Department.SOCIAL_CARE: "referral",
+    Department.TRANSPORT: "booking",
+}
+"""What a department calls the record its reference stands for."""
+
+STATUSES: Mapping[CaseStatus, str] = {
+    CaseStatus.UNKNOWN: "Waiting for its request",
+    CaseStatus.OPEN: "Open",
+    CaseStatus.NEEDS_DECISION: "Waiting for a person",
+    CaseStatus.FINISHED: "Finished",
+    CaseStatus.CLOSED: "Closed",
+    CaseStatus.WITHDRAWN: "Withdrawn",
+}
+STATES: Mapping[TaskState, str] = {
+    TaskState.WAITING: "Not yet begun",
+    TaskState.ASKED: "Asked",
+    TaskState.ACCEPTED: "Accepted",
+    TaskState.IN_PROGRESS: "In progress",
+    TaskState.COMPLETED: "Done",
+    TaskState.REJECTED: "Refused",
+    TaskState.CANCELLED: "Cancelled",
+    TaskState.NOT_NEEDED: "Not needed",
+}
+CHANNELS: Mapping[Channel, str] = {
+    Channel.ONLINE: "online",
+    Channel.PHONE: "by phone",
+    Channel.PAPER: "on paper",
+    Channel.IN_PERSON: "in person",
+    Channel.EMAIL: "by e-mail",
+    Channel.ASSISTED: "with help from staff",
+    Channel.PROACTIVE: "by the council itself",
+    Channel.SYSTEM: "from another system",
+}
+_ABBREVIATIONS = {"nhs": "NHS", "uprn": "UPRN", "ref": "reference", "id": "number"}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Who must act next: who, to do what, by when (in words)."""
+
+    who: str
+    what: str
+    by: str
+
+
+def task_title(name: str) -> str:
+    """A task's name as a heading: check-home is Check home."""
+    return name.replace("-", " ").capitalize()
+
+
+def fact_title(name: str) -> str:
+    """A fact's name as words: nhs_number is NHS number."""
+    return " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
+
+
+def fact_meaning(name: str) -> str:
+    """What a fact is, in a sentence."""
+    return LABELS.get(name, fact_title(name))
+
+
+def department(which: Department | None) -> str:
+    """A department's name, as it begins a sentence."""
+    return DEPARTMENTS[which] if which else "A department"
+
+
+def reference(view: TaskView) -> str:
+    """The department's own reference: works order 00012345; empty where it gave none."""
+    return f"{_REFERENCES[view.department]} {view.reference}" if view.reference else ""
+
+
+def overdue(view: TaskView, now: datetime) -> bool:
+    """Whether a task that is in hand has passed its deadline, by the clock or by what the hub was told."""
+    return view.state.in_hand and view.due is not None and (view.late or view.due < now)
+
+
+def due(view: TaskView, now: datetime) -> str:
+    """By when: due Friday 13 November; overdue: it was due yesterday, ...; empty where there is no deadline."""
+    if view.due is None or not view.state.in_hand:
+        return ""
+    return f"overdue: it was due {due_by(view.due, now)}" if overdue(view, now) else f"due {due_by(view.due, now)}"
+
+
+def first_line(case: Case, journey: Journey | None, now: datetime) -> str:
+    """How the case stands: what the contact-centre officer tells the citizen."""
+    match case.status:
+        case CaseStatus.UNKNOWN:
+            return (
+                f"A department has reported on this case since {since(case.opened_at, now)}, but its request has not arrived. "
+                "It is routed as soon as the request does."
+            )
+        case CaseStatus.NEEDS_DECISION:
+            return " ".join([_decision_line(case, journey, now), *_rest(case)])
+        case CaseStatus.FINISHED:
+            return " ".join([f"Finished {when(ended_at(case), now)}.", *_outcome(case)])
+        case CaseStatus.CLOSED:
+            return " ".join(
+                [f"Closed {when(ended_at(case), now)}.", *_refusals(case, now), "What was begun has been undone."]
+            )
+        case CaseStatus.WITHDRAWN:
+            return f"Withdrawn {when(case.heard.withdrawn or case.updated_at, now)}. What was begun has been undone."
+        case CaseStatus.OPEN:
+            return _open_line(case, now)
+
+
+def next_turns(case: Case, journey: Journey | None, now: datetime) -> list[Turn]:
+    """Who must act next, the most pressing first. Never empty: where nobody must, it says so."""
+    turns = []
+    if case.status is CaseStatus.NEEDS_DECISION:
+        for view in refused_for_a_person(case, journey):
+            what = f"decide what follows now that {_inside(view.department)} refused “{task_title(view.name)}”"
+            turns.append(Turn(journey.owner if journey else "The journey's owner", what, "as soon as possible"))
+    undo = stopping(case)
+    for view in sorted(case.tasks, key=lambda each: (each.due is None, each.due or now)):
+        if undo and (view in undoing(case) or view.state.in_hand):
+            plan = journey.by_name.get(view.name) if journey else None
+            turns.append(
+                Turn(department(view.department), (plan and plan.undo) or f"Stop “{task_title(view.name)}”", "")
+            )
+        elif not undo and view.state.in_hand:
+            turns.append(Turn(department(view.department), asks(view, journey), due(view, now)))
+    if turns:
+        return turns
+    if case.status is CaseStatus.UNKNOWN:
+        return [Turn("The hub", "waits for the request of this case", "")]
+    if case.status.ended:
+        return [Turn("Nobody", f"the case is {STATUSES[case.status].lower()}", "")]
+    return [Turn("The hub", "works out the next step", "")]
+
+
+def summary_line(summary: Summary) -> str:
+    """All cases in one line: 41 open, 3 overdue, 2 waiting for a person."""
+    return f"{plural(summary.open, 'open', 'open')}, {summary.overdue:,} overdue, {summary.waiting_for_person:,} waiting for a person"
+
+
+def asks(view: TaskView, journey: Journey | None) -> str:
+    """What a task asks, in the journey's words; its name where the journey's file is gone."""
+    plan = journey.by_name.get(view.name) if journey else None
+    return plan.asks if plan else task_title(view.name)
+
+
+def where_it_stands(case: Case, now: datetime) -> str:
+    """A case in a list, in a few words: Waiting for Housing and Transport; since is told beside it."""
+    if case.status is not CaseStatus.OPEN:
+        return STATUSES[case.status]
+    names = [DEPARTMENTS[each] for each in case.waiting_on]
+    waiting = f"Waiting for {_listed(names)}" if names else "Open"
+    return f"{waiting}, overdue" if any(overdue(view, now) for view in case.tasks) else waiting
+
+
+def standing_since(case: Case) -> datetime:
+    """Since when a case waits as it does: the longest wait in hand, or its end, or the last thing heard."""
+    if case.status.ended:
+        return ended_at(case)
+    return min((view.since for view in case.tasks if view.state.in_hand), default=case.updated_at)
+
+
+def ended_at(case: Case) -> datetime:
+    """When the last thing of a case that has ended was done, in the world."""
+    return max((view.since for view in case.tasks if view.state is not TaskState.NOT_NEEDED), default=case.updated_at)
+
+
+def waits_for(view: TaskView, case: Case, journey: Journey | None) -> list[str]:
+    """Titles of the tasks that one which has not begun waits for."""
+    plan = journey.by_name.get(view.name) if journey else None
+    unfinished = {other.name for other in case.tasks if other.state.in_hand or other.state in _BLOCKS}
+    return [task_title(name) for name in (plan.after if plan else ()) if name in unfinished]
+
+
+def stopping(case: Case) -> bool:
+    """Whether an open case only undoes what was begun."""
+    return (
+        case.status is CaseStatus.OPEN
+        and any(told.withdrawn for told in case.told.values())
+        and not any(view.wanted for view in case.tasks)
+    )
+
+
+def undoing(case: Case) -> list[TaskView]:
+    """Tasks whose departments were asked to undo them and have not answered."""
+    settled = {TaskState.CANCELLED, TaskState.REJECTED}
+    return [
+        view
+        for view in case.tasks
+        if view.name in case.told
+        and case.told[view.name].withdrawn
+        and view.name not in case.heard.undone
+        and view.state not in settled
+    ]
+
+
+def refused_for_a_person(case: Case, journey: Journey | None) -> list[TaskView]:
+    """Refused tasks of which the journey leaves to a person what follows."""
+    return [
+        view
+        for view in case.tasks
+        if view.state is TaskState.REJECTED
+        and view.name not in case.heard.decisions
+        and view.name not in case.heard.undone
+        and (journey is None or journey.by_name[view.name].if_refused is IfRefused.ASK)
+    ]
+
+
+_BLOCKS = {TaskState.WAITING, TaskState.REJECTED}
+_OVER = {TaskState.COMPLETED, TaskState.NOT_NEEDED, TaskState.CANCELLED, TaskState.REJECTED}
+
+
+def _open_line(case: Case, now: datetime) -> str:
+    if stopping(case):
+        begun = undoing(case)
+        why = "Withdrawn" if case.heard.withdrawn else "Ending after a refusal"
+        at = f" {when(case.heard.withdrawn, now)}" if case.heard.withdrawn else ""
+        names = _departments([view.department for view in begun])
+        return f"{why}{at}. Waiting for {names} to undo what was begun." if names else f"{why}{at}."
+    waits = _waits(case, now)
+    if not waits:
+        return f"Open since {since(case.opened_at, now)}. The hub works out the next step."
+    return " ".join([*waits, *_rest(case)])
+
+
+def _waits(case: Case, now: datetime) -> list[str]:
+    """One sentence for each department that has something in hand, the most pressing first."""
+    in_hand = [view for view in case.tasks if view.state.in_hand]
+    far = datetime.max.replace(tzinfo=now.tzinfo)
+    order = {dept: min(view.due or far for view in views) for dept, views in _by_department(in_hand)}
+    sentences: list[str] = []
+    for dept, views in sorted(_by_department(in_hand), key=lambda pair: (order[pair[0]], pair[0])):
+        details = "; ".join(_in_hand(view, now) for view in views)
+        begin = "Also waiting for" if sentences else "Waiting for"
+        sentences.append(
+            f"{begin} {DEPARTMENTS[dept]} since {since(min(view.since for view in views), now)}: {details}."
+        )
+    return sentences
+
+
+def _in_hand(view: TaskView, now: datetime) -> str:
+    return ", ".join(part for part in (reference(view) or task_title(view.name).lower(), due(view, now)) if part)
+
+
+def _rest(case: Case) -> list[str]:
+    """What the departments do that nobody waits for: those that are ready, those that come later."""
+    states = [(dept, {view.state for view in views}) for dept, views in _by_department(case.tasks)]
+    ready = [dept for dept, stands in states if stands <= _OVER and TaskState.COMPLETED in stands]
+    in_hand = {view.department for view in case.tasks if view.state.in_hand}
+    later = [dept for dept, stands in states if TaskState.WAITING in stands and dept not in in_hand]
+    sentences = []
+    if ready:
+        sentences.append(f"{_departments(ready)} {'is' if len(set(ready)) == 1 else 'are'} ready.")
+    if later:
+        sentences.append(f"{_departments(later)} {'comes' if len(set(later)) == 1 else 'come'} after that.")
+    return sentences
+
+
+def _decision_line(case: Case, journey: Journey | None, now: datetime) -> str:
+    refused = refused_for_a_person(case, journey)
+    who = journey.owner if journey else "a person"
+    if not refused:
+        return f"Waiting for {who} to decide."
+    view = refused[0]
+    why = f" ({view.reason})" if view.reason else ""
+    what = f"{department(view.department)} refused “{task_title(view.name)}”{why}"
+    return f"Waiting for {who} to decide since {since(view.since, now)}: {what}."
+
+
+def _outcome(case: Case) -> list[str]:
+    """What a finished case brought: who did their part, who could not."""
+    done = [view.department for view in case.tasks if view.state is TaskState.COMPLETED]
+    sentences = []
+    if done:
+        has = "has" if len(set(done)) == 1 else "have"
+        sentences.append(f"{_departments(done)} {has} done {'its' if has == 'has' else 'their'} part.")
+    for view in case.tasks:
+        if view.state in {TaskState.REJECTED, TaskState.CANCELLED}:
+            verb = "refused" if view.state is TaskState.REJECTED else "cancelled"
+            sentences.append(f"{DEPARTMENTS[view.department]} {verb} “{task_title(view.name)}”{_why(view)}.")
+    return sentences or ["Nothing was needed of any department."]
+
+
+def _refusals(case: Case, now: datetime) -> list[str]:
+    refused = [view for view in case.tasks if view.state is TaskState.REJECTED]
+    return [
+        f"{DEPARTMENTS[view.department]} refused “{task_title(view.name)}” {when(view.since, now)}{_why(view)}."
+        for view in refused
+    ]
+
+
+def _why(view: TaskView) -> str:
+    return f": {view.reason.rstrip('.')}" if view.reason else ""
+
+
+def _by_department(views: Sequence[TaskView]) -> list[tuple[Department, list[TaskView]]]:
+    order = list(Department)
+    ordered = sorted(views, key=lambda view: order.index(view.department))
+    return [(dept, list(group)) for dept, group in groupby(ordered, key=lambda view: view.department)]
+
+
+def _departments(which: Sequence[Department]) -> str:
+    """Departments in a row, each once: Social care and transport."""
+    return _listed([DEPARTMENTS[each] for each in Department if each in which])
+
+
+def _listed(names: list[str]) -> str:
+    """Names in a row; those behind the first are written small, as in running text."""
+    return listed([*names[:1], *(name[:1].lower() + name[1:] for name in names[1:])])
+
+
+def _inside(which: Department) -> str:
+    """A department's name inside a sentence."""
+    return DEPARTMENTS[which].lower()
