@@ -20,7 +20,7 @@ Fixtures are files in the connector's folder `fixtures/`; dates and decimals are
     <story>.said.json    exactly what it says: a list of facts and progress, empty for a record nobody else needs
     <story>.error.json   instead: {"code": "unmapped-code"}, the error it must raise
 
-Fixtures are translated with the connector's default settings and `fixture_settings` laid over them.
+Fixtures are translated with `fixture_settings`, or the example settings where a test gives none.
 """
 
 import json
@@ -67,6 +67,10 @@ from connectors.sdk.specimens import CITIZENS, PERSONAL_WORDS
 from schemas.tasks import TaskStatus
 
 ENTRY_POINTS = "council_hub.connectors"
+QUIET = BackOffice(accept_s=1e9)
+"""Never touches anything."""
+BUSY = BackOffice(accept_s=0, work_s=0, reject_share=0, stall_share=0)
+"""Does everything at once."""
 _STRANGE = "Quatermass, Bernardina 1953-07-18"
 """Put into every field in turn: nobody's code, date or number, and recognised wherever it comes out."""
 
@@ -76,8 +80,8 @@ class ConnectorConformance:
 
     connector: ClassVar[type[Connector[Any]]]
     simulator: ClassVar[type[Simulator]]
-    fixture_settings: ClassVar[Mapping[str, Any]] = {}
-    """Laid over the connector's defaults when fixtures are translated; needed where a setting has no default."""
+    fixture_settings: ClassVar[Mapping[str, Any] | None] = None
+    """Settings by which fixtures are translated; the example settings where left out."""
     settle_within_s: ClassVar[float] = 30.0
     """How long the simulated back office may take until nothing moves any more."""
 
@@ -118,14 +122,13 @@ class ConnectorConformance:
     @pytest.fixture
     def quiet(self, tmp_path: Path) -> Iterator[Running]:
         """A simulated system whose back office never touches anything."""
-        with self._running(tmp_path, BackOffice(accept_s=1e9)) as running:
+        with self._running(tmp_path, QUIET) as running:
             yield running
 
     @pytest.fixture
     def busy(self, tmp_path: Path) -> Iterator[Running]:
         """A simulated system whose back office does everything at once."""
-        office = BackOffice(accept_s=0, work_s=0, reject_share=0, stall_share=0)
-        with self._running(tmp_path, office) as running:
+        with self._running(tmp_path, BUSY) as running:
             yield running
 
     @contextmanager
@@ -153,7 +156,8 @@ class ConnectorConformance:
         return load_settings(self.connector.settings_type, wanted, f"[connectors.{folder_of(self.connector).name}]")
 
     def _translator(self) -> Any:
-        return self.connector(self._settings(self.fixture_settings))
+        table = example_settings(self.connector) if self.fixture_settings is None else self.fixture_settings
+        return self.connector(self._settings(table))
 
     # Who it is.
 
@@ -177,7 +181,7 @@ class ConnectorConformance:
         assert 'poll_evry_s: no such setting; did you mean "poll_every_s"?' in str(caught.value)
 
     def test_each_code_table_is_called_what_its_setting_is_called(self) -> None:
-        settings = self._settings(self.fixture_settings)
+        settings = self._translator().settings
         names = {name: table.name for name, table in settings if isinstance(table, CodeTable)}
         assert names == {name: name for name in names}
 
