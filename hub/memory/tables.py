@@ -62,8 +62,10 @@ _LOCK = 0x68756220  # "hub "; any number will do that nothing else in this datab
 
 
 def create(engine: Engine) -> None:
-    """Make what is missing. Two processes may do so at once: PostgreSQL would let them collide, so they take turns."""
+    """Make what is missing. Two processes may do so at once: either database would let them collide, so they take turns."""
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        else:
+            connection.execute(text("BEGIN IMMEDIATE"))
         metadata.create_all(connection)

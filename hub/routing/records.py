@@ -23,6 +23,10 @@ class Record(Protocol):
     def value(self) -> bytes | None:
         """The event, if it is one."""
 
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """What was said beside it; a replay says `attempt` there."""
+
 
 def _unset() -> "asyncio.Future[None]":
     return asyncio.get_running_loop().create_future()

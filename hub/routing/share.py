@@ -117,6 +117,8 @@ def route(
 
 def _route_one(share: Share, record: Record, bodies: Mapping[str, str], world: World, partitions: int) -> None:
     event = CASE_EVENTS.decode(record.value, record.key)
+    if event.correlationid != event.partitionkey:
+        raise UnreadableEvent("wrong-key", f"{CASE_EVENTS.name}: the record's key and partitionkey are not its case.")
     if partition_of(event.partitionkey, partitions) != share.partition.number:
         raise UnreadableEvent(
             "wrong-partition",
@@ -164,10 +166,23 @@ def _set_aside(share: Share, record: Record, code: str, reason: str) -> None:
         component=COMPONENT,
         key=record.key,
         value=record.value,
+        attempt=_attempts_before(record) + 1,
     )
     share.outgoing.setdefault(CASE_EVENTS.dead_letters, []).append(Outgoing(letter.key, letter.value, letter.headers))
     share.set_aside[code] += 1
     share.outcomes["any", "dead-letter"] += 1
+
+
+def _attempts_before(record: Record) -> int:
+    """How often a replayed record was tried before; 0 for any other, and for one that says nonsense."""
+    said = dict(record.headers).get("attempt") or b""
+    return int(said) if said.isdigit() and len(said) <= 6 else 0
+
+
+def case_of(record: Record) -> str | None:
+    """The case that a record's key names; None where it can name none, and no database is to be asked for it."""
+    key = (record.key or b"").decode(errors="replace")
+    return key if key.replace("-", "").isalnum() else None
 
 
 def row_of(case: Case) -> CaseRow:

@@ -10,6 +10,7 @@ class Fetched(NamedTuple):
     offset: int
     key: bytes | None = b"k"
     value: bytes | None = b"v"
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def fetched(*offsets: int) -> list[Fetched]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hub.memory.store import Partition
-from hub.routing.share import Share, microseconds, moment_of, partition_of, route
+from hub.routing.share import Share, case_of, microseconds, moment_of, partition_of, route
 from hub.routing.step import World, step
 
 NewCase = Callable[[str], Any]
@@ -102,6 +102,40 @@ def test_a_record_in_another_partition_than_its_case_is_set_aside(world: World, 
 
     assert share.set_aside == {"wrong-partition": 1}
     assert share.rows == {}
+
+
+def test_an_event_whose_key_is_no_case_is_set_aside(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    event = case.reported().model_copy(update={"partitionkey": "\x00"})
+    partition = Partition("case-events", partition_of("\x00", 4))
+
+    share = routed(world, partition, [case.record(0, event)._replace(key=b"\x00")])
+
+    assert share.set_aside == {"wrong-key": 1}
+
+
+@pytest.mark.parametrize(
+    ("key", "case"),
+    [(b"0TJ9-4QXM-7C2K-VN3H", "0TJ9-4QXM-7C2K-VN3H"), (None, None), (b"", None), (b"\x00", None), (b"\xff\xfe", None)],
+)
+def test_the_database_is_asked_only_for_what_can_be_a_case(
+    new_case: NewCase, key: bytes | None, case: str | None
+) -> None:
+    one = new_case("one")
+
+    assert case_of(one.record(0, one.reported())._replace(key=key)) == case
+
+
+@pytest.mark.parametrize(("said", "attempt"), [(b"2", "3"), (b"many", "1"), (b"9" * 30, "1"), (None, "1")])
+def test_a_replayed_record_is_counted_on_whatever_its_header_says(
+    world: World, new_case: NewCase, said: bytes | None, attempt: str
+) -> None:
+    case = new_case("one")
+    broken = case.record(0, case.reported())._replace(value=b"[]", headers=(("attempt", said),))
+
+    (told,) = headers(routed(world, case.partition, [broken]))
+
+    assert told["attempt"] == attempt
 
 
 def test_a_defect_of_the_hub_sets_one_record_aside_and_tells_no_value(

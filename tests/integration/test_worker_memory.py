@@ -1,0 +1,222 @@
+"""The worker's memory, on SQLite and on PostgreSQL alike."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy
+from sqlalchemy.pool import NullPool
+
+from hub.errors import ConfigurationError, RestartMe
+from hub.memory import tables
+from hub.memory.prepare import prepare
+from hub.memory.store import Advance, CaseRow, DeadlineRow, Partition, Store, call
+
+P0, P1 = Partition("case-events", 0), Partition("case-events", 1)
+AWKWARD = '{"said":"tab\\t line\\n back\\\\slash \\\\. quote\\" é 家"}\t\n\r\\N'
+
+
+def case(reference: str, status: str = "open", body: str = "{}", journey: str | None = "fly-tipping") -> CaseRow:
+    return CaseRow(reference, journey, status, 1_000, 2_000, None, "housing", body)
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    made = prepare(database_url, "hub")
+    made.positions({P0: 0, P1: 0})
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def another(database_url: str, store: Store) -> Iterator[Store]:
+    """The same memory, opened by another worker."""
+    made = prepare(database_url, "hub")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rows(database_url: str) -> Callable[[sqlalchemy.Table], list[Any]]:
+    """Every row of a table, read past the store."""
+    engine = sqlalchemy.create_engine(database_url, poolclass=NullPool)
+
+    def read(table: sqlalchemy.Table) -> list[Any]:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sqlalchemy.select(table).order_by(*table.c))]
+
+    return read
+
+
+def test_a_partition_never_seen_begins_at_the_offset_given_and_then_stays_where_it_is(store: Store) -> None:
+    fresh = Partition("case-events", 2)
+
+    assert store.positions({fresh: 7}) == {fresh: 7}
+    assert store.positions({fresh: 99, P0: 99}) == {fresh: 7, P0: 0}
+
+
+def test_progress_is_kept_per_group(store: Store, database_url: str) -> None:
+    store.apply([Advance(P0, 0, 5)])
+
+    other = prepare(database_url, "another-hub")
+
+    assert other.positions({P0: 1}) == {P0: 1}
+    other.close()
+
+
+def test_a_round_is_written_with_its_position(store: Store, rows: Callable[..., list[Any]]) -> None:
+    moved = store.apply([Advance(P0, 0, 3, [case("A")], [("A", "first"), ("A", "second")])])
+
+    assert moved == {P0}
+    assert store.snapshot([P0], ["A", "B"]).positions == {P0: 3}
+    assert store.snapshot([P0], ["A", "B"]).bodies == {"A": "{}"}
+    assert [row[1:] for row in rows(tables.timeline)] == [("A", "first"), ("A", "second")]
+
+
+def test_a_case_that_is_written_again_has_every_column_anew(store: Store, rows: Callable[..., list[Any]]) -> None:
+    store.apply([Advance(P0, 0, 1, [case("A", journey=None)])])
+    later = CaseRow("A", "fly-tipping", "finished", 3, 4, 5, "", '{"later":true}')
+
+    store.apply([Advance(P0, 1, 2, [later])])
+
+    assert rows(tables.cases) == [tuple(later)]
+
+
+def test_whoever_read_an_older_position_writes_nothing_and_the_others_of_its_round_are_written(
+    store: Store, another: Store, rows: Callable[..., list[Any]]
+) -> None:
+    another.apply([Advance(P0, 0, 2)])
+
+    moved = store.apply(
+        [
+            Advance(P0, 0, 1, [case("A")], [("A", "line")], {"A": [DeadlineRow("A", "task", 1, 0)]}),
+            Advance(P1, 0, 1, [case("B")]),
+        ]
+    )
+
+    assert moved == {P1}
+    assert [row[0] for row in rows(tables.cases)] == ["B"]
+    assert rows(tables.timeline) == []
+    assert rows(tables.deadlines) == []
+    assert store.positions({P0: 0, P1: 0}) == {P0: 2, P1: 1}
+
+
+def test_two_workers_that_write_the_same_partitions_at_once_never_both_win(store: Store, another: Store) -> None:
+    wins: list[frozenset[Partition]] = []
+    ready = threading.Barrier(2)
+
+    def write(by: Store, order: list[Partition]) -> None:
+        for offset in range(20):
+            ready.wait()
+            wins.append(call(by, by.apply, [Advance(partition, offset, offset + 1) for partition in order]))
+            ready.wait()
+
+    workers = [
+        threading.Thread(target=write, args=(store, [P0, P1])),
+        threading.Thread(target=write, args=(another, [P1, P0])),
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert len(wins) == 40
+    assert sum(len(won) for won in wins) == 40
+    assert store.positions({P0: 0, P1: 0}) == {P0: 20, P1: 20}
+
+
+def test_text_of_any_kind_comes_back_as_it_was(store: Store, rows: Callable[..., list[Any]]) -> None:
+    store.apply([Advance(P0, 0, 1, [case("A", body=AWKWARD)], [("A", AWKWARD)])])
+
+    assert store.snapshot([P0], ["A"]).bodies == {"A": AWKWARD}
+    assert [row[2] for row in rows(tables.timeline)] == [AWKWARD]
+
+
+def test_a_round_of_thousands_is_one_snapshot_and_one_write(store: Store) -> None:
+    many = [case(f"case-{number:05}") for number in range(5000)]
+
+    store.apply([Advance(P0, 0, 5000, many, [(row.reference, "line") for row in many])])
+
+    assert len(store.snapshot([P0], [row.reference for row in many]).bodies) == 5000
+
+
+def test_the_deadlines_of_a_case_are_replaced_as_a_whole(store: Store, rows: Callable[..., list[Any]]) -> None:
+    first = {
+        "A": [DeadlineRow("A", "check", 10, 0), DeadlineRow("A", "fit", 20, 0)],
+        "B": [DeadlineRow("B", "check", 10, 0)],
+    }
+    store.apply([Advance(P0, 0, 1, deadlines=first)])
+
+    store.apply([Advance(P0, 1, 2, deadlines={"A": [DeadlineRow("A", "fit", 25, 0), DeadlineRow("A", "move", 30, 0)]})])
+
+    assert [row[:3] for row in rows(tables.deadlines)] == [("A", "fit", 25), ("A", "move", 30), ("B", "check", 10)]
+
+    store.apply([Advance(P0, 2, 3, deadlines={"A": [], "B": []})])
+
+    assert rows(tables.deadlines) == []
+
+
+def test_deadlines_that_passed_are_found_once_the_oldest_first_and_only_in_ones_own_partitions(store: Store) -> None:
+    a, b, later = DeadlineRow("A", "t", 20, 0), DeadlineRow("B", "t", 10, 0), DeadlineRow("C", "t", 31, 0)
+    elsewhere = DeadlineRow("D", "t", 5, 1)
+    store.apply([Advance(P0, 0, 1, deadlines={row.reference: [row] for row in (a, b, later, elsewhere)})])
+
+    assert store.due([0], now_us=30, limit=10) == [b, a]
+    assert store.due([0], now_us=30, limit=1) == [b]
+    assert store.due([], now_us=30, limit=10) == []
+    assert store.count_deadlines([0]) == 3
+
+    store.mark_published([a, b])
+
+    assert store.due([0, 1], now_us=30, limit=10) == [elsewhere]
+
+
+def test_a_deadline_that_stays_stays_published_and_one_that_moves_is_due_again(store: Store) -> None:
+    stays, moves = DeadlineRow("A", "stays", 10, 0), DeadlineRow("A", "moves", 10, 0)
+    store.apply([Advance(P0, 0, 1, deadlines={"A": [stays, moves]})])
+    store.mark_published([stays, moves])
+
+    store.apply([Advance(P0, 1, 2, deadlines={"A": [stays, moves._replace(due_us=20)]})])
+    store.mark_published([moves])
+
+    assert store.due([0], now_us=30, limit=10) == [moves._replace(due_us=20)]
+
+
+def test_a_store_whose_connection_was_thrown_away_goes_on_with_a_fresh_one(store: Store) -> None:
+    def fails() -> None:
+        raise OSError
+
+    with pytest.raises(OSError):  # noqa: PT011 - it has no words
+        call(store, fails)
+
+    assert store.positions({P0: 0}) == {P0: 0}
+
+
+def test_two_workers_that_make_the_tables_at_once_do_not_collide(database_url: str) -> None:
+    ready = threading.Barrier(4)
+    stores: list[Store] = []
+
+    def make() -> None:
+        ready.wait()
+        stores.append(prepare(database_url, "hub"))
+
+    makers = [threading.Thread(target=make) for _ in range(4)]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+
+    assert [store.has_tables() for store in stores] == [True] * 4
+    for store in stores:
+        store.close()
+
+
+def test_a_database_that_does_not_answer_is_worth_another_start() -> None:
+    with pytest.raises(RestartMe, match=r"Is worker.memory.url right, and does it run\?"):
+        prepare("postgresql+psycopg://nobody@127.0.0.1:1/none", "hub")
+
+
+def test_any_other_kind_of_database_is_refused_by_name() -> None:
+    with pytest.raises(ConfigurationError, match=r"begins with 'mysql'. There are sqlite:///FILE and postgresql"):
+        prepare("mysql://root@localhost/hub", "hub")
