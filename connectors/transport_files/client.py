@@ -130,7 +130,7 @@ class SftpFolders:
         return [
             Found(str(entry.filename), entry.attrs.size or 0, entry.attrs.mtime or 0)
             for entry in entries
-            if entry.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR
+            if entry.attrs.type != asyncssh.FILEXFER_TYPE_DIRECTORY
         ]
 
     async def _fetch(self, path: str) -> bytes | None:
@@ -142,7 +142,12 @@ class SftpFolders:
             return None
 
     async def _exists(self, path: str) -> bool:
-        return await (await self._connected()).isfile(path)
+        sftp = await self._connected()
+        try:
+            await sftp.stat(path)  # not `isfile`, which takes a folder closed to us for one without the file
+        except asyncssh.SFTPNoSuchFile:
+            return False
+        return True
 
     async def _deliver(self, folder: str, name: str, content: bytes) -> None:
         sftp = await self._connected()

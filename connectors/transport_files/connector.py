@@ -22,7 +22,7 @@ from connectors.sdk import (
 )
 from connectors.transport_files.mapping import booking_file, booking_name, receipt_for, said_by
 from connectors.transport_files.results import DATASET, BrokenFile, Found, Seen
-from connectors.transport_files.rules import FileRules, holds_once
+from connectors.transport_files.rules import FileRules, name_with
 
 if TYPE_CHECKING:
     from connectors.transport_files.client import SftpFolders
@@ -47,7 +47,7 @@ class Settings(FileRules):
     """Folder we put booking files into."""
     archive: str = "archive"
     """Folder the depot moves those to that it took."""
-    archived_as: Annotated[str, AfterValidator(holds_once("{name}"))] = "{name}"
+    archived_as: Annotated[str, AfterValidator(name_with("{name}"))] = "{name}"
     """What a booking file is called there: some depots write OK_{name}."""
     rejected: str = "inbound/rejected"
     """Folder the depot moves those to that it could not use."""
@@ -114,16 +114,14 @@ class TransportFiles(SourceConnector[Settings], SinkConnector[Settings]):
             else:
                 yield Batch(records=records, checkpoint=seen.checkpoint())
         self._growing = growing
-        refused = self._server.listing("rejected")
-        if records := tuple(seen.refusal(file) for file in sorted(refused) if file.name not in seen.refused):
+        if records := seen.refusals(self._server.listing("rejected")):
             yield Batch(records=records, checkpoint=seen.checkpoint())
 
     def _unread(self, seen: Seen) -> list[Found]:
         """Results files that are new or have changed, oldest first by the server's clock: names repeat an hour every autumn."""
+        since = seen.looks_back(self.settings.overlap_days * 86_400)
         files = [file for file in self._server.listing("outbound") if self._is_results(file.name)]
-        since = seen.newest(files) - self.settings.overlap_days * 86_400
-        seen.forget_before(since)
-        unread = [file for file in files if not seen.knows(file) and (not seen.files or file.modified >= since)]
+        unread = [file for file in files if file.modified >= since and not seen.knows(file)]
         return sorted(unread, key=lambda file: (file.modified, file.name))
 
     def _is_results(self, name: str) -> bool:
@@ -143,7 +141,7 @@ class TransportFiles(SourceConnector[Settings], SinkConnector[Settings]):
         receipt = receipt_for(effect)
         if receipt.reference is None:
             return receipt  # nothing was ever booked, so there is nothing to change or to call off
-        name = booking_name(effect.key, self.settings)
+        name = booking_name(effect, self.settings)
         content = booking_file(effect, self.settings)
         places = (("inbound", name), ("archive", self.settings.archived_as.format(name=name)), ("rejected", name))
         if not any(self._server.exists(folder, candidate) for folder, candidate in places):

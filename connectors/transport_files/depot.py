@@ -31,7 +31,7 @@ REGULARS_EACH = 40
 """One citizen in so many has a booking that was made by telephone, before the hub."""
 
 _CLOCK = ZoneInfo("Europe/London")
-_NAME = re.compile(r"BK_([0-9a-f]{32})\.dat")
+_NAME = re.compile(r"BK_\d{18}_([0-9a-f]{32})\.dat")
 _KINDS = {"TR01", "RV02", "WC07"}
 _COLUMNS = (
     "Booking No",
@@ -150,7 +150,7 @@ class Depot:
     # --- booking files
 
     def take_in(self) -> None:
-        """Take in every booking file that has its final name."""
+        """Take in every booking file that has its final name, in the order of their names."""
         for path in sorted(self._inbound.glob("*.dat")):
             if not _NAME.fullmatch(path.name):
                 continue
@@ -164,7 +164,7 @@ class Depot:
         known = self._db.execute("SELECT outcome, moved FROM files WHERE name = ?", (path.name,)).fetchone()
         if known and not known["moved"]:
             return str(known["outcome"])
-        key, kind = path.name[3:35], "?"
+        key, kind = path.name[22:54], "?"
         with self._transaction():
             if known:
                 outcome = "duplicate"

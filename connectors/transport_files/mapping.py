@@ -3,6 +3,7 @@
 import re
 import zlib
 from collections.abc import Iterable
+from datetime import UTC
 
 from connectors.sdk import Effect, Fact, LegacyRecord, MomentQuirk, Progress, Receipt, Said, TextQuirk, TranslationError
 from connectors.transport_files.layout import Column, plain, write_record
@@ -13,6 +14,7 @@ from schemas.tasks import Task, TaskChanged, TaskRaised, TaskStatus, TaskWithdra
 from schemas.transport import Booking, BookingChanged
 
 _BOOKING = re.compile(r"[A-Za-z0-9/-]{1,32}")
+_RANK = {TaskRaised: 1, TaskChanged: 2, TaskWithdrawn: 3}
 _EFFECT_KEY = re.compile(r"[0-9A-Fa-f]{32}")
 Fields = dict[str, str | int | None]
 """What stands in the fields of one record."""
@@ -23,9 +25,11 @@ FREE_TEXT = frozenset({"passenger", "collect_from", "take_to", "notes"})
 # --- a booking file from an instruction
 
 
-def booking_name(key: str, rules: FileRules) -> str:
-    """Name of the file of one effect: always the same."""
-    return rules.file_name.format(key=key)
+def booking_name(effect: Effect, rules: FileRules) -> str:
+    """Name of the file of one effect: always the same, and behind those of the same booking that were asked for before."""
+    at = effect.instruction.time.astimezone(UTC)
+    order = f"{at:%Y%m%d%H%M%S}{at.microsecond // 1000:03}{_RANK[type(effect.instruction)]}"
+    return rules.file_name.format(key=effect.key, order=order)
 
 
 def booking_file(effect: Effect, rules: FileRules) -> bytes:
@@ -160,13 +164,13 @@ def _effect_key(text: str | None) -> str | None:
 
 def _refused(record: LegacyRecord, rules: FileRules) -> Progress:
     """The depot could not use a booking file: the task it was written for is refused, or it would wait for ever."""
-    before, after = rules.file_name.split("{key}")
-    key = _effect_key(record.key.removeprefix(before).removesuffix(after))
-    if key is None or record.key.lower() != rules.file_name.format(key=key).lower():
+    pattern = re.escape(rules.file_name).replace(r"\{order\}", r"\d{18}").replace(r"\{key\}", "([0-9a-f]{32})")
+    named = re.fullmatch(pattern, record.key, re.IGNORECASE)
+    if named is None:
         raise TranslationError("A file among those the depot refused is not one of ours.", code="not-ours")
     return Progress(
         status=TaskStatus.REJECTED,
         effective_at=MomentQuirk(formats=("%Y-%m-%dT%H:%M:%S%z",)).required(record, "refused_at"),
-        effect_key=key,
+        effect_key=named[1].lower(),
         reason="The depot could not use the booking file; it lies in its folder for refused files",
     )

@@ -7,7 +7,8 @@ a row that ten files repeat says it once, whether a file gives a booking's last 
 
 import csv
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import io
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -58,7 +59,8 @@ def read_rows(content: bytes, rules: FileRules) -> Iterator[tuple[int, dict[str,
         raise BrokenFile(Fault.PAGE)
     try:
         text = rules.encoding.decode(content, "results")
-        lines = [line for line in csv.reader(text.splitlines(), delimiter=rules.delimiter) if any(map(str.strip, line))]
+        values = csv.reader(io.StringIO(text, newline=""), delimiter=rules.delimiter)
+        lines = [line for line in values if any(map(str.strip, line))]
     except ContractBroken:
         raise BrokenFile(Fault.ENCODING) from None
     except csv.Error:
@@ -144,22 +146,36 @@ class Seen:
             else:
                 position = f"{file.name}|{number}|{_row_hash(row)}"
                 yield LegacyRecord(dataset=DATASET, key=booking, position=position, values=row)
-        self.rows |= {booking: [file.name, now] for booking, now in hashes.items()}
+        self.rows |= {booking: [file.name, now] for booking, now in hashes.items() if not self._newer(booking, file)}
 
-    def refusal(self, file: Found) -> LegacyRecord:
-        """A booking file that the depot could not use; it is remembered as reported."""
-        self.refused.append(file.name)
-        at = datetime.fromtimestamp(file.modified, UTC).isoformat()
-        return LegacyRecord(dataset=DATASET, key=file.name, position=f"refused|{file.name}", values={"refused_at": at})
+    def _newer(self, booking: str, file: Found) -> bool:
+        """Whether rows of a booking were read from a newer file: this one came late."""
+        last = self.files.get(self.rows.get(booking, [""])[0])
+        return last is not None and last[1] > file.modified
 
-    def newest(self, files: Iterable[Found]) -> int:
-        """Time of the newest of these files and those that were read."""
-        return max([file.modified for file in files] + [facts[1] for facts in self.files.values()], default=0)
+    def refusals(self, files: Collection[Found]) -> tuple[LegacyRecord, ...]:
+        """Booking files that the depot could not use and that were not reported yet; they are remembered as long as they lie there."""
+        new = [file for file in sorted(files) if file.name not in self.refused]
+        self.refused = sorted(file.name for file in files)
+        return tuple(
+            LegacyRecord(
+                dataset=DATASET,
+                key=file.name,
+                position=f"refused|{file.name}|{file.modified}",
+                values={"refused_at": datetime.fromtimestamp(file.modified, UTC).isoformat()},
+            )
+            for file in new
+        )
 
-    def forget_before(self, since: float) -> None:
-        """Forget files older than the overlap, and the rows that only they held: no later file repeats them."""
+    def looks_back(self, overlap_s: float) -> float:
+        """From when a file may be news: the time of the newest that was read, less the overlap. Older ones are forgotten.
+
+        The rows that only forgotten files held go with them: no later file repeats them.
+        """
+        since = max((facts[1] for facts in self.files.values()), default=0) - overlap_s
         self.files = {name: facts for name, facts in self.files.items() if facts[1] >= since}
         self.rows = {booking: row for booking, row in self.rows.items() if row[0] in self.files}
+        return since
 
 
 def _faulty(key: str, position: str, fault: Fault) -> LegacyRecord:

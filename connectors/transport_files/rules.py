@@ -4,6 +4,7 @@ The defaults are one depot's interface guide. A second council writes what diffe
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
@@ -22,12 +23,13 @@ WIDE_ENOUGH = {"reference": 32, "earlier": 32, "case": 19, "action": 6, "control
 """Fields that always hold this much, whatever the booking."""
 
 
-def holds_once(mark: str) -> Callable[[str], str]:
-    """A check that a pattern of file names holds a mark once."""
+def name_with(must: str, may: str = "") -> Callable[[str], str]:
+    """A check that a pattern of file names holds one mark once, and perhaps another."""
 
     def check(pattern: str) -> str:
-        if pattern.count(mark) != 1 or set("{}/") & set(pattern.replace(mark, "")) or pattern.startswith("."):
-            raise ValueError(f"a file name with {mark} in it once, such as X_{mark}")
+        rest = pattern.replace(must, "", 1).replace(may, "", 1)
+        if must not in pattern or set("{}/") & set(rest) or pattern.startswith("."):
+            raise ValueError(f"a file name with {must} in it once" + (f", and perhaps {may}" if may else ""))
         return pattern
 
     return check
@@ -95,8 +97,8 @@ class ResultColumns(SettingsSection):
 class FileRules(ConnectorSettings):
     """Everything about the files that differs from council to council."""
 
-    file_name: Annotated[str, AfterValidator(holds_once("{key}"))] = "BK_{key}.dat"
-    """Name of a booking file; {key} stands for the effect key."""
+    file_name: Annotated[str, AfterValidator(name_with("{key}", "{order}"))] = "BK_{order}_{key}.dat"
+    """Name of a booking file: {key} is the effect key; {order} sorts a booking before its changes, for a depot that goes by name."""
     interface: str = "HUBBK02"
     """What the depot calls this interface and its version; in the header."""
     layouts: RecordLayouts = RecordLayouts()
@@ -150,3 +152,24 @@ class FileRules(ConnectorSettings):
         name="waste_sizes", codes={f"{number:02}": size for number, size in enumerate(WasteSize, start=1)}
     )
     """Size of a load."""
+
+    @model_validator(mode="after")
+    def _fits_its_columns(self) -> Self:
+        late = datetime(2026, 11, 28, 22, 50, tzinfo=UTC)
+        written = {
+            "interface": [self.interface],
+            "written": [self.moments.write(late)],
+            "due": [self.moments.write(late)],
+            "needed_on": [self.days.write(late.date())],
+            "kind": [self.kinds.code(meaning) for meaning in self.kinds.codes.values()],
+            "mobility": [self.mobility.code(meaning) for meaning in self.mobility.codes.values()],
+            "waste_size": [self.waste_sizes.code(meaning) for meaning in self.waste_sizes.codes.values()],
+        }
+        for record in ("header", "detail"):
+            for column in getattr(self.layouts, record):
+                widest = max(map(len, written.get(column.name, ())), default=0)
+                if widest > column.width:
+                    raise ValueError(
+                        f"layouts.{record}: {column.name} is written in {widest} characters and has {column.width} columns"
+                    )
+        return self

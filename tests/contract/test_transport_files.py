@@ -19,7 +19,12 @@ EXAMPLES = Path(__file__).parents[2] / "deploy" / "connectors"
 class TestTransportFiles(ConnectorConformance):
     connector = TransportFiles
     simulator = TransportSimulator
-    fixture_settings: ClassVar = {"host": "127.0.0.1", "user": "hub", "password": "unused", "host_key": f"SHA256:{'A' * 43}"}
+    fixture_settings: ClassVar = {
+        "host": "127.0.0.1",
+        "user": "hub",
+        "password": "unused",
+        "host_key": f"SHA256:{'A' * 43}",
+    }
 
     def effects_written(self, simulator: TransportSimulator) -> int:
         deadline = time.monotonic() + 10
