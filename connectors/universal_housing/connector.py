@@ -155,7 +155,7 @@ class UniversalHousing(SourceConnector[Settings], SinkConnector[Settings]):
                 return
             place = (records[-1].values["stamp"], records[-1].key)
             # A row stamped years ahead (2079-06-06) must not carry the cursor there and silence the feed.
-            newest = max(newest, min(place[0], settings.now() + timedelta(hours=1)))
+            newest = max(newest, min(place[0], settings.now()))
             horizon = self._look_back(newest).isoformat()
             fresh = tuple(record for record in records if record.position not in seen)
             seen = {position for position in seen.union(record.position for record in fresh) if position >= horizon}

@@ -39,12 +39,15 @@ class TableSettings(SettingsSection):
     """Its name, with its schema where it needs one: dbo.rmworder."""
     where: str = ""
     """Which of its rows count, as an SQL condition: level_code IN ('2')."""
+    constants: Mapping[str, str] = {}
+    """Columns that every row the hub writes fills alike: column to value."""
 
     @cached_property
     def columns(self) -> Mapping[str, str]:
-        """Column by the hub's name, those the council has."""
+        """Column by the hub's name, those the council has; `constants` by their path in the settings."""
         names = (name for name in type(self).model_fields if name not in _NOT_COLUMNS)
-        return {name: found for name in names if (found := getattr(self, name))}
+        mapped = {name: found for name in names if (found := getattr(self, name))}
+        return mapped | {f"constants.{real}": real for real in self.constants}
 
     @cached_property
     def clause(self) -> TableClause:
@@ -87,7 +90,7 @@ class TableSettings(SettingsSection):
                 )
 
     def values(self, given: Mapping[str, object]) -> dict[str, object]:
-        """Values by the hub's names as values by column, for an INSERT or UPDATE."""
+        """Values by the hub's names as values by column, for an INSERT or UPDATE; those the council has no column for are left out."""
         return {self.columns[name]: value for name, value in given.items() if name in self.columns}
 
 
@@ -124,7 +127,6 @@ class OrdersTable(TableSettings):
     hub_ref: str = "u_hub_ref"
     """Custom column CHAR(32) for the hub's reference."""
     constants: Mapping[str, str] = {"user_code": "HUB"}
-    """Columns that an order of ours always fills alike: column to value."""
 
 
 class TenanciesTable(TableSettings):

@@ -60,7 +60,7 @@ def _raise(connection: Connection, effect: Effect, task: Task, settings: WorksOr
     wanted |= {"order": number, "property_ref": found, "hub_ref": effect.key, "completed": mapping.NO_DATE}
     wanted |= {"status": settings.status.code(OrderStatus.RAISED), "created": now, "stamp": now}
     orders = settings.works_orders
-    connection.execute(insert(orders.clause).values(orders.values(wanted)))
+    connection.execute(insert(orders.clause).values({**orders.values(wanted), **orders.constants}))
     return Receipt(status=TaskStatus.ACCEPTED, reference=number)
 
 
