@@ -25,33 +25,22 @@ Fixtures are translated with `fixture_settings`, or the example settings where a
 
 import json
 import logging
-import time
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from connectors.sdk.contract import (
-    Connector,
-    Effect,
-    EffectClass,
-    Fact,
-    LegacyRecord,
-    Said,
-    SinkConnector,
-    SourceConnector,
-)
+from connectors.sdk.contract import Effect, Fact, LegacyRecord, Said, SinkConnector, SourceConnector
 from connectors.sdk.errors import ConfigurationError, ConnectorError, RetryLater, TranslationError
-from connectors.sdk.manifest import Manifest, manifest_of
+from connectors.sdk.manifest import manifest_of
 from connectors.sdk.mapping import CodeTable
 from connectors.sdk.records import decode_record, encode_record, said_as_json
 from connectors.sdk.rehearsal import (
+    Rehearsal,
     Running,
     change_of,
     example_settings,
@@ -61,9 +50,8 @@ from connectors.sdk.rehearsal import (
     stories_of,
     withdrawal_of,
 )
-from connectors.sdk.settings import RUNNER_KEYS, ConnectorSettings, load_settings
-from connectors.sdk.simulation import BackOffice, Simulator
-from connectors.sdk.specimens import CITIZENS, PERSONAL_WORDS
+from connectors.sdk.simulation import BackOffice
+from connectors.sdk.specimens import PERSONAL_WORDS
 from schemas.tasks import TaskStatus
 
 ENTRY_POINTS = "council_hub.connectors"
@@ -75,23 +63,8 @@ _STRANGE = "Quatermass, Bernardina 1953-07-18"
 """Put into every field in turn: nobody's code, date or number, and recognised wherever it comes out."""
 
 
-class ConnectorConformance:
+class ConnectorConformance(Rehearsal):
     """Base of one connector's conformance tests. Subclass it as `Test<Connector>` in the connector's tests."""
-
-    connector: ClassVar[type[Connector[Any]]]
-    simulator: ClassVar[type[Simulator]]
-    fixture_settings: ClassVar[Mapping[str, Any] | None] = None
-    """Settings by which fixtures are translated; the example settings where left out."""
-    settle_within_s: ClassVar[float] = 30.0
-    """How long the simulated back office may take until nothing moves any more."""
-
-    @abstractmethod
-    def effects_written(self, simulator: Any) -> int:
-        """How many instructions have been written into the simulated system, by its own journal."""
-
-    def take_away(self, running: Running) -> None:
-        """Make the legacy system unreachable. Stopping the simulator does, unless it is a file."""
-        running.stop()
 
     def wrong_password(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """The settings with a password that is not the right one."""
@@ -122,42 +95,14 @@ class ConnectorConformance:
     @pytest.fixture
     def quiet(self, tmp_path: Path) -> Iterator[Running]:
         """A simulated system whose back office never touches anything."""
-        with self._running(tmp_path, QUIET) as running:
+        with self.running(tmp_path, QUIET) as running:
             yield running
 
     @pytest.fixture
     def busy(self, tmp_path: Path) -> Iterator[Running]:
         """A simulated system whose back office does everything at once."""
-        with self._running(tmp_path, BUSY) as running:
+        with self.running(tmp_path, BUSY) as running:
             yield running
-
-    @contextmanager
-    def _running(self, folder: Path, office: BackOffice) -> Iterator[Running]:
-        simulator = self.simulator(folder / "simulator", office)
-        simulator.seed(CITIZENS)
-        running = Running(simulator)
-        running.start()
-        try:
-            yield running
-        finally:
-            running.stop()
-
-    @contextmanager
-    def _connected(self, running: Running, *, timeout_s: float = 5) -> Iterator[Any]:
-        table = {**running.simulator.connector_settings(), "timeout_s": timeout_s}
-        connector = self.connector(self._settings(table))
-        try:
-            yield connector
-        finally:
-            connector.close()
-
-    def _settings(self, table: Mapping[str, Any]) -> ConnectorSettings:
-        wanted = {key: value for key, value in table.items() if key not in RUNNER_KEYS}
-        return load_settings(self.connector.settings_type, wanted, f"[connectors.{folder_of(self.connector).name}]")
-
-    def _translator(self) -> Any:
-        table = example_settings(self.connector) if self.fixture_settings is None else self.fixture_settings
-        return self.connector(self._settings(table))
 
     # Who it is.
 
@@ -168,40 +113,44 @@ class ConnectorConformance:
         assert manifest.name in found, (
             f'no entry point {manifest.name} in group "{ENTRY_POINTS}": is the package installed?'
         )
-        assert found[manifest.name].load() is self.connector
+        assert found[manifest.name].load() is self.connector, "the entry point names another class"
 
     def test_the_example_settings_load(self) -> None:
-        self._settings(example_settings(self.connector))
+        self.settings_from(example_settings(self.connector))
 
     def test_an_unknown_setting_is_answered_with_the_nearest_known_one(self) -> None:
         table = {**example_settings(self.connector), "poll_evry_s": 1}
         with pytest.raises(ConfigurationError) as caught:
-            self._settings(table)
-        assert folder_of(self.connector).name in str(caught.value)
-        assert 'poll_evry_s: no such setting; did you mean "poll_every_s"?' in str(caught.value)
+            self.settings_from(table)
+        said = str(caught.value)
+        assert folder_of(self.connector).name in said, f"the error does not say which table: {said}"
+        assert 'did you mean "poll_every_s"?' in said, f"the error names no nearest word: {said}"
 
     def test_each_code_table_is_called_what_its_setting_is_called(self) -> None:
-        settings = self._translator().settings
-        names = {name: table.name for name, table in settings if isinstance(table, CodeTable)}
-        assert names == {name: name for name in names}
+        settings = self.translator().settings
+        for name, table in settings:
+            if isinstance(table, CodeTable):
+                assert table.name == name, f"the code table of setting {name} calls itself {table.name}"
 
     # What it says.
 
     def test_every_fixture_says_exactly_what_is_written_beside_it(self) -> None:
         stories = stories_of(self.connector)
         assert stories, f"{folder_of(self.connector)}/fixtures holds no <story>.record.json"
-        translator = self._translator()
+        translator = self.translator()
         for story, record in stories.items():
             said_file, error_file = _beside(story, "said"), _beside(story, "error")
             assert said_file.exists() != error_file.exists(), (
                 f"{story.name}: wants .said.json or .error.json, one of them"
             )
             if said_file.exists():
-                assert said_as_json(translator.translate(record)) == json.loads(said_file.read_bytes()), story.name
+                said = said_as_json(translator.translate(record))
+                assert said == json.loads(said_file.read_bytes()), f"{story.name} says:\n{json.dumps(said, indent=2)}"
             else:
                 with pytest.raises(TranslationError) as caught:
                     list(translator.translate(record))
-                assert {"code": caught.value.code} == json.loads(error_file.read_bytes()), story.name
+                code = {"code": caught.value.code}
+                assert code == json.loads(error_file.read_bytes()), f"{story.name} raises {caught.value.code}"
 
     def test_an_unmapped_code_is_among_the_fixtures(self) -> None:
         codes = [
@@ -214,20 +163,20 @@ class ConnectorConformance:
     def test_what_a_record_says_depends_on_nothing_but_the_record(self) -> None:
         for story, record in stories_of(self.connector).items():
             before = deepcopy(record)
-            first, second = (_said_or_code(self._translator(), record) for _ in range(2))
+            first, second = (_said_or_code(self.translator(), record) for _ in range(2))
             assert record == before, f"{story.name}: translating changed the record"
             assert first == second, f"{story.name}: translated twice it said two things"
 
     def test_every_time_carries_a_zone(self) -> None:
         for story, record in stories_of(self.connector).items():
-            for said in _said_by(self._translator(), record):
+            for said in _said_by(self.translator(), record):
                 for moment in (said.effective_at, said.recorded_at):
                     assert moment is None or moment.utcoffset() is not None, f"{story.name}: a time without a zone"
 
     def test_a_fact_is_of_a_type_that_the_manifest_names(self) -> None:
         named = set(manifest_of(self.connector).events)
         for story, record in stories_of(self.connector).items():
-            for said in _said_by(self._translator(), record):
+            for said in _said_by(self.translator(), record):
                 if isinstance(said, Fact):
                     assert said.event.model_fields["type"].default in named, (
                         f"{story.name}: a fact the manifest does not name"
@@ -242,26 +191,26 @@ class ConnectorConformance:
                     position=record.position,
                     values={**record.values, field: _STRANGE},
                 )
-                assert _STRANGE not in _error_of(self._translator(), strange), (
+                assert _STRANGE not in _error_of(self.translator(), strange), (
                     f"{story.name}: the error about {field} repeats what stands there"
                 )
 
     # How it reads.
 
     def test_reading_twice_gives_the_same_positions_and_no_two_records_share_one(self, busy: Running) -> None:
-        for dataset, batches in self._read_settled(busy).items():
+        for dataset, batches in self.read_settled(busy).items():
             records = [record for batch in batches for record in batch.records]
             assert records, f"{dataset}: nothing to read, although people and tasks were put in"
             versions: dict[str, LegacyRecord] = {}
             for record in records:
-                assert record.dataset == dataset
+                assert record.dataset == dataset, f"{dataset}: a record says it is of {record.dataset}"
                 assert versions.setdefault(record.position, record) == record, (
                     f"{dataset}: two records share a position"
                 )
 
     def test_reading_goes_on_from_any_checkpoint_without_loss(self, busy: Running) -> None:
-        settled = self._read_settled(busy)
-        with self._connected(busy) as connector:
+        settled = self.read_settled(busy)
+        with self.connected(busy) as connector:
             for dataset, batches in settled.items():
                 for place, batch in enumerate(batches):
                     checkpoint = json.loads(json.dumps(batch.checkpoint))
@@ -272,18 +221,18 @@ class ConnectorConformance:
                     )
 
     def test_every_record_it_reads_survives_being_set_aside(self, busy: Running) -> None:
-        for batches in self._read_settled(busy).values():
+        for batches in self.read_settled(busy).values():
             for record in (record for batch in batches for record in batch.records):
-                assert decode_record(encode_record(record)) == record
+                assert decode_record(encode_record(record)) == record, "a record changes when it is kept as JSON"
 
     # How it writes.
 
     def test_an_instruction_applied_twice_is_written_once(self, quiet: Running) -> None:
-        for place, work in enumerate(self._manifest().tasks):
-            effect = raise_task(work, self._manifest(), place)
+        for place, work in enumerate(self.manifest().tasks):
+            effect = raise_task(work, self.manifest(), place)
             before = self.effects_written(quiet.simulator)
-            first = self._apply(quiet, effect)
-            again = self._apply(quiet, effect)
+            first = self.apply_once(quiet, effect)
+            again = self.apply_once(quiet, effect)
             assert first.status is TaskStatus.ACCEPTED or first.status is TaskStatus.COMPLETED, (
                 f"{work}: {first.status}"
             )
@@ -291,13 +240,13 @@ class ConnectorConformance:
             assert self.effects_written(quiet.simulator) - before == 1, f"{work}: not written once"
 
     def test_a_change_and_a_withdrawal_reach_the_work_they_are_about(self, quiet: Running) -> None:
-        for place, work in enumerate(self._manifest().tasks):
-            raised = raise_task(work, self._manifest(), place)
-            reference = self._apply(quiet, raised).reference
+        for place, work in enumerate(self.manifest().tasks):
+            raised = raise_task(work, self.manifest(), place)
+            reference = self.apply_once(quiet, raised).reference
             for instruction in (change_of(raised), withdrawal_of(raised)):
                 effect = Effect(key=instruction.id.hex, case=raised.case, instruction=instruction, earlier=reference)
                 before = self.effects_written(quiet.simulator)
-                first, again = self._apply(quiet, effect), self._apply(quiet, effect)
+                first, again = self.apply_once(quiet, effect), self.apply_once(quiet, effect)
                 assert again == first, f"{work}: {instruction.type} applied again gave another receipt"
                 assert self.effects_written(quiet.simulator) - before <= 1, (
                     f"{work}: {instruction.type} was written twice"
@@ -310,12 +259,12 @@ class ConnectorConformance:
     # What it does when things go wrong.
 
     def test_it_says_that_it_reaches_its_system(self, quiet: Running) -> None:
-        with self._connected(quiet) as connector:
+        with self.connected(quiet) as connector:
             connector.check()
 
     def test_a_legacy_system_that_is_away_is_waited_for(self, quiet: Running) -> None:
-        manifest = self._manifest()
-        with self._connected(quiet, timeout_s=1) as connector:
+        manifest = self.manifest()
+        with self.connected(quiet, timeout_s=1) as connector:
             self.take_away(quiet)
             with pytest.raises(RetryLater):
                 connector.check()
@@ -328,7 +277,7 @@ class ConnectorConformance:
 
     def test_a_wrong_password_is_a_matter_of_settings(self, quiet: Running) -> None:
         wrong = self.wrong_password(quiet.simulator.connector_settings())
-        connector = self.connector(self._settings(wrong))
+        connector = self.connector(self.settings_from(wrong))
         try:
             with pytest.raises(ConfigurationError):
                 connector.check()
@@ -344,43 +293,11 @@ class ConnectorConformance:
             assert word not in caplog.text, "a log line holds something about a person"
             assert not any(word in message for message in said), "an error holds something about a person"
 
-    # Steps the checks share.
-
-    def _manifest(self) -> Manifest:
-        return manifest_of(self.connector)
-
-    def _apply(self, running: Running, effect: Effect) -> Any:
-        """Apply as the runner does: class B is asked first whether it is there already. A new connection each time, as after a crash."""
-        with self._connected(running) as connector:
-            if self._manifest().effect_class is EffectClass.B:
-                found = connector.find(effect)
-                if found is not None:
-                    return found
-            return connector.apply(effect)
-
-    def _read_settled(self, running: Running) -> dict[str, list[Any]]:
-        """Everything there is to read, once every kind of work was put in and two readings in a row gave the same positions."""
-        for place, work in enumerate(self._manifest().tasks):
-            self._apply(running, raise_task(work, self._manifest(), place))
-        before: Any = None
-        deadline = time.monotonic() + self.settle_within_s
-        while time.monotonic() < deadline:
-            with self._connected(running) as connector:
-                batches = {dataset: list(connector.read(dataset, None)) for dataset in self._manifest().reads}
-            now = {
-                dataset: [record.position for batch in read for record in batch.records]
-                for dataset, read in batches.items()
-            }
-            if now == before and all(now.values()):
-                return batches
-            before = now
-        pytest.fail("Read again and again, it never gave the same positions twice in a row, or a dataset stayed empty.")
-
     def _errors_of_a_working_day(self, running: Running) -> Iterator[ConnectorError]:
         """Every error of: applying all work, reading and translating everything, and the same with the system away."""
-        manifest = self._manifest()
+        manifest = self.manifest()
         effects = [raise_task(work, manifest, place) for place, work in enumerate(manifest.tasks)]
-        with self._connected(running, timeout_s=1) as connector:
+        with self.connected(running, timeout_s=1) as connector:
             for away in (False, True):
                 if away:
                     self.take_away(running)

@@ -1,18 +1,23 @@
 """What the conformance suite tries a connector with: a simulator that runs, fixtures, example settings, invented instructions."""
 
 import inspect
+import time
 import tomllib
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid5
 
-from connectors.sdk.contract import Connector, Effect, LegacyRecord
-from connectors.sdk.manifest import Manifest
+from connectors.sdk.contract import Connector, Effect, EffectClass, LegacyRecord
+from connectors.sdk.manifest import Manifest, manifest_of
 from connectors.sdk.records import decode_record
-from connectors.sdk.simulation import Simulator
+from connectors.sdk.settings import RUNNER_KEYS, ConnectorSettings, load_settings
+from connectors.sdk.simulation import BackOffice, Simulator
 from connectors.sdk.specimens import CITIZENS, facts_for
 from schemas.references import case_reference
 from schemas.tasks import Task, TaskChanged, TaskRaised, TaskWithdrawal, TaskWithdrawn, Work
@@ -49,6 +54,90 @@ class Running:
         self._thread.join(within_s)
         if self._thread.is_alive():
             raise RuntimeError(f"The simulator did not stop within {within_s:g} s.")
+
+
+class Rehearsal:
+    """What the checks share: a simulated system that runs, the connector on it, work put in and read back."""
+
+    connector: ClassVar[type[Connector[Any]]]
+    simulator: ClassVar[type[Simulator]]
+    fixture_settings: ClassVar[Mapping[str, Any] | None] = None
+    """Settings by which fixtures are translated; the example settings where left out."""
+    settle_within_s: ClassVar[float] = 30.0
+    """How long the simulated back office may take until nothing moves any more."""
+
+    @abstractmethod
+    def effects_written(self, simulator: Any) -> int:
+        """How many instructions have been written into the simulated system, by its own journal."""
+
+    def take_away(self, running: Running) -> None:
+        """Make the legacy system unreachable. Stopping the simulator does, unless it is a file."""
+        running.stop()
+
+    @contextmanager
+    def running(self, folder: Path, office: BackOffice) -> Iterator[Running]:
+        """The simulator, seeded with the invented citizens and answering."""
+        simulator = self.simulator(folder / "simulator", office)
+        simulator.seed(CITIZENS)
+        running = Running(simulator)
+        running.start()
+        try:
+            yield running
+        finally:
+            running.stop()
+
+    @contextmanager
+    def connected(self, running: Running, *, timeout_s: float = 5) -> Iterator[Any]:
+        """The connector, on the simulator."""
+        table = {**running.simulator.connector_settings(), "timeout_s": timeout_s}
+        connector = self.connector(self.settings_from(table))
+        try:
+            yield connector
+        finally:
+            connector.close()
+
+    def settings_from(self, table: Mapping[str, Any]) -> ConnectorSettings:
+        """The connector's settings from its table, the runner's own keys left out."""
+        wanted = {key: value for key, value in table.items() if key not in RUNNER_KEYS}
+        return load_settings(self.connector.settings_type, wanted, f"[connectors.{folder_of(self.connector).name}]")
+
+    def translator(self) -> Any:
+        """The connector, to translate fixtures with; it reaches nothing."""
+        table = example_settings(self.connector) if self.fixture_settings is None else self.fixture_settings
+        return self.connector(self.settings_from(table))
+
+    def manifest(self) -> Manifest:
+        """The connector's manifest."""
+        return manifest_of(self.connector)
+
+    def apply_once(self, running: Running, effect: Effect) -> Any:
+        """Apply as the runner does: class B is asked first whether it is there already. A new connection each time, as after a crash."""
+        with self.connected(running) as connector:
+            if self.manifest().effect_class is EffectClass.B:
+                found = connector.find(effect)
+                if found is not None:
+                    return found
+            return connector.apply(effect)
+
+    def read_settled(self, running: Running) -> dict[str, list[Any]]:
+        """Everything there is to read, once every kind of work was put in and two readings in a row gave the same positions."""
+        for place, work in enumerate(self.manifest().tasks):
+            self.apply_once(running, raise_task(work, self.manifest(), place))
+        before: Any = None
+        deadline = time.monotonic() + self.settle_within_s
+        while time.monotonic() < deadline:
+            with self.connected(running) as connector:
+                batches = {dataset: list(connector.read(dataset, None)) for dataset in self.manifest().reads}
+            now = {
+                dataset: [record.position for batch in read for record in batch.records]
+                for dataset, read in batches.items()
+            }
+            if now == before and all(now.values()):
+                return batches
+            before = now
+        raise AssertionError(
+            "Read again and again, it never gave the same positions twice in a row, or a dataset stayed empty."
+        )
 
 
 def exemptions(connector: type[Connector[Any]]) -> dict[str, str]:

@@ -1,12 +1,10 @@
 """The suite on a connector that does everything right, found as a third party's would be."""
 
-from typing import Any
-
-import pytest
-from connectors.sdk.conformance import ConnectorConformance
-from connectors.sdk.rehearsal import Running
 from paper_register.connector import PaperRegister
 from paper_register.simulator import PaperRegisterSimulator
+
+from connectors.sdk.conformance import ConnectorConformance
+from connectors.sdk.rehearsal import Running
 
 
 class TestPaperRegister(ConnectorConformance):

@@ -51,7 +51,7 @@ class PaperRegister(SourceConnector[Settings], SinkConnector[Settings]):
         while True:
             with self._register() as register:
                 rows = register.execute(
-                    f"SELECT {', '.join(COLUMNS)} FROM jobs WHERE version > ? ORDER BY version LIMIT 2", (version,)
+                    f"SELECT {', '.join(COLUMNS)} FROM jobs WHERE version > ? ORDER BY version LIMIT 1", (version,)
                 ).fetchall()
             if not rows:
                 return
@@ -73,7 +73,8 @@ class PaperRegister(SourceConnector[Settings], SinkConnector[Settings]):
         code = self.settings.status.code(status)
         with self._register() as register, register:
             job = register.execute(
-                "INSERT INTO jobs (kind, status, changed, hub_ref, version) VALUES (?, ?, ?, ?, (SELECT coalesce(max(version), 0) + 1 FROM jobs))",
+                "INSERT INTO jobs (kind, status, changed, hub_ref, version) "
+                "VALUES (?, ?, ?, ?, (SELECT coalesce(max(version), 0) + 1 FROM jobs))",
                 (kind, code, "03/11/2026 09:00:00", effect.key),
             ).lastrowid
         if self._asked_for("killed-after-write", once=True):
@@ -84,7 +85,9 @@ class PaperRegister(SourceConnector[Settings], SinkConnector[Settings]):
 
     def find(self, effect: Effect) -> Receipt | None:
         with self._register() as register:
-            row = register.execute("SELECT number FROM jobs WHERE hub_ref = ? ORDER BY number", (effect.key,)).fetchone()
+            row = register.execute(
+                "SELECT number FROM jobs WHERE hub_ref = ? ORDER BY number", (effect.key,)
+            ).fetchone()
         withdrawn = isinstance(effect.instruction, TaskWithdrawn)
         return row and Receipt(status=TaskStatus.CANCELLED if withdrawn else TaskStatus.ACCEPTED, reference=str(row[0]))
 
@@ -110,4 +113,6 @@ class PaperRegister(SourceConnector[Settings], SinkConnector[Settings]):
 
 def _record(row: tuple[object, ...]) -> LegacyRecord:
     values = dict(zip(COLUMNS, row, strict=True))
-    return LegacyRecord(dataset="jobs", key=str(values["number"]), position=f"{values['number']}|{values['version']}", values=values)
+    return LegacyRecord(
+        dataset="jobs", key=str(values["number"]), position=f"{values['number']}|{values['version']}", values=values
+    )

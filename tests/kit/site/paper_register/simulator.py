@@ -39,7 +39,12 @@ class PaperRegisterSimulator(Simulator):
                 register.commit()
 
     def connector_settings(self) -> Mapping[str, Any]:
-        return {"file": str(self.folder / "register.db"), "poll_every_s": 0.05, "retry_after_s": 0.05, "retry_at_most_s": 0.2}
+        return {
+            "file": str(self.folder / "register.db"),
+            "poll_every_s": 0.05,
+            "retry_after_s": 0.05,
+            "retry_at_most_s": 0.2,
+        }
 
     def entries(self) -> int:
         """How many jobs were ever entered."""
