@@ -13,13 +13,15 @@ from schemas.facts import Facts
 from schemas.tasks import Task, TaskChanged, TaskRaised, TaskStatus, TaskWithdrawal, TaskWithdrawn, Work
 from schemas.transport import Booking, BookingChanged
 
-_BOOKING = re.compile(r"[A-Za-z0-9/-]{1,32}")
-_RANK = {TaskRaised: 1, TaskChanged: 2, TaskWithdrawn: 3}
-_EFFECT_KEY = re.compile(r"[0-9A-Fa-f]{32}")
 Fields = dict[str, str | int | None]
 """What stands in the fields of one record."""
+
 FREE_TEXT = frozenset({"passenger", "collect_from", "take_to", "notes"})
 """Fields of which as much is written as fits; any other must be whole."""
+
+_RANK = {TaskRaised: 1, TaskChanged: 2, TaskWithdrawn: 3}
+_EFFECT_KEY = re.compile(r"[0-9A-Fa-f]{32}")
+_BOOKING = re.compile(r"[A-Za-z0-9/-]{1,32}")
 
 
 # --- a booking file from an instruction

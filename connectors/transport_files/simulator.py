@@ -1,4 +1,4 @@
-"""A depot to try the connector with: a real SFTP server on loopback, with `depot.py` behind it.
+"""A depot to try the connector with: a real SFTP server on loopback, with `simulated/depot.py` behind it.
 
 <folder>/files/{inbound,inbound/rejected,archive,outbound}   what the server shows
 <folder>/journal.ndjson                                      every booking file it took, once each: file, effect_key, kind, outcome
@@ -19,7 +19,7 @@ from typing import Any
 import asyncssh
 
 from connectors.sdk.simulation import BackOffice, Citizen, Simulator
-from connectors.transport_files.depot import Depot
+from connectors.transport_files.simulated.depot import Depot
 
 USER = "hub"
 

@@ -30,9 +30,9 @@ from connectors.sdk import (
 from connectors.sdk.rehearsal import Running, change_of, raise_task, withdrawal_of
 from connectors.sdk.simulation import BackOffice
 from connectors.transport_files.connector import Settings, TransportFiles
-from connectors.transport_files.depot import Depot
 from connectors.transport_files.mapping import booking_file, booking_name
 from connectors.transport_files.rules import FileRules
+from connectors.transport_files.simulated.depot import Depot
 from connectors.transport_files.simulator import TransportSimulator
 from schemas.tasks import TaskStatus, Work
 

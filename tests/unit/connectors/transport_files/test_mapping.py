@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from connectors.sdk import Effect, LegacyRecord, Progress, UnmappedCode, load_manifest, load_settings
 from connectors.sdk.rehearsal import change_of, raise_task, withdrawal_of
 from connectors.transport_files.connector import Settings
-from connectors.transport_files.depot import parse_booking_file
 from connectors.transport_files.mapping import booking_file, booking_name, receipt_for, said_by
 from connectors.transport_files.rules import FileRules
+from connectors.transport_files.simulated.depot import parse_booking_file
 from schemas.tasks import TaskRaised, TaskStatus, Work
 
 REPOSITORY = Path(__file__).parents[4]

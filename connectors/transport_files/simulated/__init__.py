@@ -1,0 +1,1 @@
+"""The depot behind the simulated SFTP server."""
