@@ -67,6 +67,7 @@ def show(ctx: click.Context, identifier: str, reveal: bool) -> None:
 def replay(
     ctx: click.Context,
     identifiers: tuple[str, ...],
+    *,
     everything: bool,
     topic: str | None,
     code: str | None,

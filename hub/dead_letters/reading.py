@@ -122,6 +122,6 @@ def _masked(value: Any) -> Any:
         return [_masked(item) for item in value]
     if isinstance(value, str):
         return f"(text of {len(value)})"
-    if value is None or isinstance(value, bool):
-        return "(yes or no)" if value is not None else None
-    return "(number)"
+    if value is None:
+        return None
+    return "(yes or no)" if isinstance(value, bool) else "(number)"
