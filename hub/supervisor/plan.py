@@ -10,7 +10,7 @@ from hub.broker import nodes
 from hub.broker.cluster import bootstrap, find, prepare
 from hub.errors import ConfigurationError
 from hub.settings import HubSettings
-from hub.supervisor.probes import accepts, answers_http
+from hub.supervisor.probes import AnswersWhereItSays, accepts, answers_http
 from hub.supervisor.service import Service, Step
 
 _LAST = 9
@@ -46,7 +46,7 @@ def plan(settings: HubSettings) -> Plan:
     """Every process of a settings file. Touches nothing.
 
     Raises:
-        ConfigurationError: a port is 0, so that nobody would know where to ask the process.
+        ConfigurationError: the port of web or worker is 0, so that nobody would know where it is.
     """
     brokers = () if settings.kafka.bootstrap else tuple(_brokers(settings))
     steps = [Step(name=TOPICS, does=lambda: _topics(settings), needs=tuple(service.name for service in brokers))]
@@ -57,12 +57,12 @@ def plan(settings: HubSettings) -> Plan:
         Listener("web.port", settings.web.host, settings.web.port),
         Listener("worker.health_port", settings.worker.health_host, settings.worker.health_port),
         *(
-            Listener(f"connectors.{name}.health_port", "127.0.0.1", each.health_port)
+            Listener(f"connectors.{name}.health_port", settings.worker.health_host, each.health_port)
             for name, each in settings.connectors.items()
         ),
     )
     for listener in listeners:
-        if listener.port == 0:
+        if listener.port == 0 and not listener.setting.startswith("connectors."):
             raise ConfigurationError(
                 f"{settings.file}: {listener.setting} is 0, which takes any port; `hub up` has to know which, to ask the "
                 "process how it is. Give it a number of its own."
@@ -82,7 +82,8 @@ def plan(settings: HubSettings) -> Plan:
         stop_within_s=settings.worker.stop_within_s + 5,
     )
     connectors = tuple(_connector(settings, name) for name in settings.connectors)
-    return Plan((*brokers, worker, web, *connectors), tuple(steps), listeners)
+    fixed = tuple(listener for listener in listeners if listener.port)
+    return Plan((*brokers, worker, web, *connectors), tuple(steps), fixed)
 
 
 def command(settings: HubSettings, *arguments: str) -> list[str]:
@@ -153,10 +154,13 @@ def _node_probe(folder: Path, number: int) -> Callable[[], str | None]:
 
 
 def _connector(settings: HubSettings, name: str) -> Service:
+    host, port = settings.worker.health_host, settings.connectors[name].health_port
+    said = AnswersWhereItSays(host)
     return Service(
         name=name,
         command=lambda: command(settings, "connector", "run", name),
-        probe=answers_http("127.0.0.1", settings.connectors[name].health_port),
+        probe=answers_http(host, port) if port else said.probe,
+        hear=None if port else said.hear,
         needs=(TOPICS,),
     )
 

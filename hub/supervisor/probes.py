@@ -3,7 +3,7 @@
 import json
 import socket
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
 
 from hub.broker.cluster import LOOPBACK
@@ -30,6 +30,25 @@ def answers_http(host: str, port: int, path: str = "/readyz") -> Callable[[], st
             return f"answers {answer.status} on port {port}"
 
     return ask
+
+
+class AnswersWhereItSays:
+    """As `answers_http`, for a process that takes a free port and says which in its log: {"health_port": 12345, ...}."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._port: int | None = None
+
+    def hear(self, raw: bytes) -> bytes:
+        """Read the port from a line, which is logged as it is."""
+        if b'"health_port"' in raw:
+            with suppress(ValueError, TypeError, KeyError):
+                self._port = int(json.loads(raw)["health_port"])
+        return raw
+
+    def probe(self) -> str | None:
+        """Ask it."""
+        return answers_http(self._host, self._port)() if self._port else "has not said yet where it answers"
 
 
 def accepts(port: int) -> Callable[[], str | None]:

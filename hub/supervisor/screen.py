@@ -45,6 +45,20 @@ class Screen(Protocol):
     ) -> None: ...
 
 
+class News:
+    """Tells a new standing from one in which only the words differ; while a process starts, those change several times a second."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[State, int | None, str]] = {}
+
+    def is_new(self, standing: Standing) -> bool:
+        """Whether a person wants to read of it."""
+        says = "" if standing.state is State.STARTING else standing.says
+        known, now = self._known.get(standing.name), (standing.state, standing.pid, says)
+        self._known[standing.name] = now
+        return known != now
+
+
 class Plain:
     """Every line as it comes: for a log collector, a pipe, or someone who likes it so."""
 
@@ -52,6 +66,7 @@ class Plain:
         self._console = console
         self._width = width_of(services)
         self._addresses = {service.name: service.address for service in services}
+        self._news = News()
 
     def line(self, line: Line) -> None:
         """A process said something."""
@@ -59,6 +74,8 @@ class Plain:
 
     def changed(self, standing: Standing) -> None:
         """A process stands differently now."""
+        if not self._news.is_new(standing):
+            return
         at = standing.since.astimezone()
         self._print(
             f"{at:%H:%M:%S} {standing.name:<{self._width}} * {in_a_line(standing, self._addresses[standing.name])}"
@@ -86,12 +103,15 @@ class JsonLines:
     def __init__(self, stream: TextIO, services: tuple[Service, ...]) -> None:
         self._stream = stream
         self._addresses = {service.name: service.address for service in services}
+        self._news = News()
 
     def line(self, line: Line) -> None:
         """Lines are in the log; here they would be in the way."""
 
     def changed(self, standing: Standing) -> None:
         """A process stands differently now."""
+        if not self._news.is_new(standing):
+            return
         self._stream.write(json.dumps(as_json(standing, self._addresses[standing.name])) + "\n")
         self._stream.flush()
 

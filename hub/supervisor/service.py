@@ -31,6 +31,7 @@ class Service:
         name: in the log and on the screen: worker, web, housing.
         command: the command line, asked for before every start; may raise ConfigurationError where it cannot be started.
         probe: None when the process does its work, else what it says or lacks; called in a thread, must not take longer than seconds.
+        hear: sees every line the process says before it is logged, and returns what is to be logged of it.
         needs: steps and services that must be done or ready before its first start.
         stops: the round in which it is stopped; lower first.
         stop_within_s: how long it may take to stop before it is killed.
@@ -40,6 +41,7 @@ class Service:
     name: str
     command: Callable[[], Sequence[str]]
     probe: Callable[[], str | None]
+    hear: Callable[[bytes], bytes] | None = None
     needs: tuple[str, ...] = ()
     stops: int = 0
     stop_within_s: float = 20.0

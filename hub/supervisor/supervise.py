@@ -93,6 +93,10 @@ class Supervisor:
             self._hurry.set()
         self._stopping.set()
 
+    async def until_ready(self, name: str) -> None:
+        """Wait until a service has been ready for the first time."""
+        await self._done[name].wait()
+
     def signal(self, name: str, number: signal.Signals) -> bool:
         """Send a signal to a service's process, as a fault would. Whether there was one."""
         child = self._children.get(name)
@@ -153,8 +157,9 @@ class Supervisor:
         words.forget()
 
         def line(raw: bytes) -> None:
-            words.hear(raw)
-            self._line(service.name, raw)
+            known = service.hear(raw) if service.hear else raw
+            words.hear(known)
+            self._line(service.name, known)
 
         child = self._children[service.name] = await Child.start(command, self._folder, line)
         self._stand(service, State.STARTING, pid=child.pid)
