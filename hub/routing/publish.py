@@ -45,7 +45,7 @@ class Publisher:
             while done < len(items):
                 item = items[done]
                 # A batch takes its first record whatever its size; later ones while there is room.
-                if batch.append(key=item.key, value=item.value, timestamp=None, headers=item.headers) is None:
+                if batch.append(key=item.key, value=item.value, timestamp=None, headers=list(item.headers)) is None:
                     break
                 done += 1
             batch.close()
