@@ -126,7 +126,13 @@ class SftpFolders:
             await connection.wait_closed()
 
     async def _listing(self, path: str) -> list[Found]:
-        entries = await (await self._connected()).readdir(path)
+        sftp = await self._connected()
+        try:
+            entries = await sftp.readdir(path)
+        except asyncssh.SFTPNoSuchFile:
+            # Some servers fail a listing when a file goes while they list. Only if the folder itself is gone is it a matter of settings.
+            await sftp.stat(path)
+            raise OSError("a file went while the folder was listed") from None
         return [
             Found(str(entry.filename), entry.attrs.size or 0, entry.attrs.mtime or 0)
             for entry in entries
