@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from sqlalchemy import Connection, Row, create_engine, inspect, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError, ProgrammingError
 
 from connectors.sdk.contract import (
     Batch,
@@ -83,12 +83,17 @@ class UniversalHousing(SourceConnector[Settings], SinkConnector[Settings]):
         if settings.password is not None:
             url = url.set(password=settings.password.get_secret_value())
         # Parameters are people's data: hidden, so that no error ever shows them.
-        self._engine = create_engine(
-            url,
-            hide_parameters=True,
-            pool_pre_ping=True,
-            connect_args=_patience(url.get_backend_name(), settings.timeout_s),
-        )
+        try:
+            self._engine = create_engine(
+                url,
+                hide_parameters=True,
+                pool_pre_ping=True,
+                connect_args=_patience(url.get_backend_name(), settings.timeout_s),
+            )
+        except (ImportError, NoSuchModuleError):
+            raise ConfigurationError(
+                f"url names the driver {url.drivername}, which is not installed. Install it beside the hub, or name another."
+            ) from None
         self._ledger_seen = False
 
     def close(self) -> None:

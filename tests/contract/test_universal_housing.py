@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects import mssql
+from sqlalchemy.schema import CreateTable
 
 from connectors.sdk.conformance import ConnectorConformance
-from connectors.sdk.rehearsal import Running, raise_task
+from connectors.sdk.rehearsal import Running, folder_of, raise_task
 from connectors.sdk.simulation import BackOffice, Simulator
+from connectors.universal_housing import ledger
 from connectors.universal_housing.connector import UniversalHousing
 from connectors.universal_housing.simulated.councils import ASHMERE
 from connectors.universal_housing.simulator import UniversalHousingSimulator
@@ -47,14 +50,14 @@ class TestUniversalHousing(ConnectorConformance):
         if file.exists():
             file.rename(file.with_suffix(".away"))
 
-    def _read_settled(self, running: Running) -> dict[str, list[Any]]:
+    def read_settled(self, running: Running) -> dict[str, list[Any]]:
         # The back office looks every few hundredths of a second: let it finish, or two readings might both precede it.
-        for place, work in enumerate(self._manifest().tasks):
-            self._apply(running, raise_task(work, self._manifest(), place))
+        for place, work in enumerate(self.manifest().tasks):
+            self.apply_once(running, raise_task(work, self.manifest(), place))
         deadline = time.monotonic() + self.settle_within_s
         while self._open_orders(running.simulator):
             assert time.monotonic() < deadline, "the back office did not finish"
-        return super()._read_settled(running)
+        return super().read_settled(running)
 
     def _open_orders(self, simulator: Any) -> int:
         orders, council = simulator.tables["rmworder"], simulator.council
@@ -73,3 +76,10 @@ def test_the_second_council_needs_no_more_than_twenty_lines() -> None:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
     assert len(lines) <= 20
+
+
+def test_the_readme_has_the_ledgers_tables_as_sql_server_wants_them() -> None:
+    readme = (folder_of(UniversalHousing) / "README.md").read_text(encoding="utf-8")
+
+    for table in ledger.metadata.sorted_tables:
+        assert " ".join(str(CreateTable(table).compile(dialect=mssql.dialect())).split()) in " ".join(readme.split())  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped

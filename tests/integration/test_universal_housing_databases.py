@@ -1,4 +1,4 @@
-"""Universal Housing on real databases: SQLite and PostgreSQL, each as two councils have it."""
+"""Universal Housing on real databases, PostgreSQL and SQLite, as two councils have it."""
 
 import subprocess
 import sys
@@ -100,9 +100,13 @@ class Housing:
         self.run(lambda c: c.execute(insert(self.orders).values(row)))
 
 
-@pytest.fixture(params=["first-council", "ashmere"])
-def housing(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Housing]:
-    made = Housing(tmp_path / "simulator", database_url, ASHMERE if request.param == "ashmere" else Council())
+@pytest.fixture(params=["first-council-on-postgresql", "ashmere-on-sqlite"])
+def housing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Housing]:
+    """Each council on one of the databases; the conformance suite has both councils on SQLite."""
+    if request.param == "ashmere-on-sqlite":
+        made = Housing(tmp_path / "simulator", f"sqlite:///{tmp_path / 'uhlive.db'}", ASHMERE)
+    else:
+        made = Housing(tmp_path / "simulator", request.getfixturevalue("postgres_url"), Council())
     yield made
     made.close()
 
@@ -456,6 +460,11 @@ def test_a_password_in_the_url_is_refused() -> None:
 
     assert "give it as password" in str(caught.value)
     assert "open-sesame" not in str(caught.value)
+
+
+def test_a_driver_that_is_not_installed_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="driver nosuchdatabase, which is not installed"):
+        UniversalHousing(Settings(url="nosuchdatabase://uh-live/uhlive"))
 
 
 _OFFICE = """
