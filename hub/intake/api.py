@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -201,6 +201,17 @@ def router(door: Door, reader: CaseReader, metrics: WebMetrics) -> APIRouter:
         """What a person decided where a department refused a task and the journey leaves it to them."""
         return await accept("decide", request, lambda body, key: door.decide(reference, body, key))
 
+    @api.get("/cases", responses=_problems(Kind.UNAVAILABLE), summary="List cases")
+    def list_cases(
+        standing: Standing = Standing.OPEN,
+        waiting_on: Department | None = None,
+        after: str | None = None,
+        size: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> CaseListAnswer:
+        """Cases by how they stand, a part at a time: send `after` as it was given until it is null."""
+        page = reader.page(standing, waiting_on, after, size, int(time.time() * 1000))
+        return CaseListAnswer(cases=[_in_list(case) for case in page.cases], after=page.after)
+
     @api.get(
         "/cases/{reference}",
         responses=_problems(Kind.NOT_YET_ROUTED, Kind.UNKNOWN_CASE, Kind.MISTYPED_REFERENCE, Kind.UNAVAILABLE),
@@ -332,6 +343,20 @@ def _accepted(receipt: Receipt) -> JSONResponse:
 
 def _entry(entry: Entry) -> EntryAnswer:
     return EntryAnswer(**_of(EntryAnswer, entry, "facts"), facts=list(entry.facts))
+
+
+def _in_list(case: Case) -> CaseInList:
+    return CaseInList(
+        case=case.reference,
+        journey=case.journey,
+        status=case.status,
+        opened_at=case.opened_at,
+        updated_at=case.updated_at,
+        due=case.next_due,
+        waiting_on=list(case.waiting_on),
+        tasks=_tasks(case),
+        undoing=list(case.undoing),
+    )
 
 
 def _tasks(case: Case) -> list[TaskAnswer]:

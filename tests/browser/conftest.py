@@ -3,14 +3,13 @@
 Cases are made by the product's own `step`, from events as departments would send them; Kafka is not there: pages must not need it.
 """
 
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +22,8 @@ from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, create_engine, insert
 
 from hub.journeys.clocks import calendar_for
-from hub.journeys.load import SHIPPED, load_files
+from hub.journeys.load import SHIPPED, load_files, parse
+from hub.journeys.model import Journeys
 from hub.memory import tables
 from hub.routing.case import Case
 from hub.routing.step import World, step
@@ -44,8 +44,31 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+OWN_JOURNEY = """
+journey: decide
+version: 1
+title: A journey that asks a person
+owner: Head of Testing
+starts: {request: decide-asked}
+requires:
+  uprn: Which home is it (UPRN)?
+tasks:
+  check-home:
+    department: housing
+    work: home-check
+    asks: Is the home fit?
+    due: 2 working days
+  bring-home:
+    department: transport
+    work: trip
+    asks: Bring the person home
+    after: [check-home]
+    due: 3 working days
+"""
+"""None of the journeys that come with the hub leaves a refusal to a person; a council's own may."""
+
 WORLD = World(
-    load_files(sorted(SHIPPED.glob("*.yaml"))),
+    Journeys((*load_files(sorted(SHIPPED.glob("*.yaml"))), parse(OWN_JOURNEY, "decide.v1.yaml"))),
     calendar_for("england-and-wales", {"england-and-wales": []}),
     "/x/worker",
 )
@@ -180,6 +203,8 @@ def stories(now: datetime) -> dict[str, Story]:
     undoing = _discharge(now, "undoing", 90).says("check-home", "housing", "accepted", 80, reference="00012377")
     undoing.add(RequestWithdrawn, Withdrawal(), 2)
     fresh = _discharge(now, "fresh", 0.05)
+    needs_decision = Story("needs-decision", "decide-asked", {"uprn": "100023336956"}, now, 30)
+    needs_decision.says("check-home", "housing", "rejected", 20, reason="Nobody was at home three times")
     return {
         "in-hand": in_hand,
         "overdue": overdue,
@@ -188,6 +213,7 @@ def stories(now: datetime) -> dict[str, Story]:
         "withdrawn": withdrawn,
         "undoing": undoing,
         "fresh": fresh,
+        "needs-decision": needs_decision,
     }
 
 
@@ -214,38 +240,38 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
         yield found
 
 
-class running:  # noqa: N801 - a context manager, named for how it reads
+@contextmanager
+def running(folder: Path) -> Iterator[Web]:
     """`hub web` in a folder, for as long as the `with` lasts."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> Web:
-        engine = create_engine(f"sqlite:///{self._folder / 'worker.db'}")
-        tables.create(engine)
-        told = {name: story.tell(engine).reference for name, story in stories(datetime.now(UTC)).items()}
-        for number in range(30):
-            _discharge(datetime.now(UTC), f"more-{number}", 5 + number).tell(engine)
-        engine.dispose()
-        port = _free_port()
-        settings = self._folder / "hub.toml"
-        settings.write_text(
-            f'[council]\nname = "Inventshire Council"\ncode = "{COUNCIL}"\nkey = "0123456789abcdef0123"\n'
-            f'[worker]\nmemory.url = "sqlite:///worker.db"\n[web]\nport = {port}\nmemory.url = "sqlite:///web.db"\n'
-            "[connectors.universal_housing]\n[connectors.social_care_soap]\n[connectors.transport_files]\n",
-            encoding="utf-8",
-        )
-        command = [sys.executable, "-m", "hub", "--settings", str(settings), "web"]
-        self._log = (self._folder / "web.log").open("wb")
-        self._process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT, env=dict(os.environ))
-        url = f"http://127.0.0.1:{port}"
-        answers(url, self._process, self._folder / "web.log")
-        return Web(url, told)
-
-    def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        self._process.wait(20)
-        self._log.close()
+    engine = create_engine(f"sqlite:///{folder / 'worker.db'}")
+    tables.create(engine)
+    now = datetime.now(UTC)
+    told = {name: story.tell(engine).reference for name, story in stories(now).items()}
+    for number in range(30):
+        _discharge(now, f"more-{number}", 5 + number).tell(engine)
+    engine.dispose()
+    (folder / "journeys").mkdir()
+    (folder / "journeys" / "decide.v1.yaml").write_text(OWN_JOURNEY, encoding="utf-8")
+    port = _free_port()
+    settings = folder / "hub.toml"
+    settings.write_text(
+        f'[council]\nname = "Inventshire Council"\ncode = "{COUNCIL}"\nkey = "0123456789abcdef0123"\n'
+        f'[worker]\nmemory.url = "sqlite:///worker.db"\n[web]\nport = {port}\nmemory.url = "sqlite:///web.db"\n'
+        '[journeys]\nfolder = "journeys"\n'
+        "[connectors.universal_housing]\n[connectors.social_care_soap]\n[connectors.transport_files]\n",
+        encoding="utf-8",
+    )
+    log = folder / "web.log"
+    command = [sys.executable, "-m", "hub", "--settings", str(settings), "web"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            answers(url, process, log)
+            yield Web(url, told)
+        finally:
+            process.terminate()
+            process.wait(20)
 
 
 def answers(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
