@@ -16,8 +16,8 @@ from hub.journeys.clocks import LONDON, Due, calendar_for, parse_due
 from hub.journeys.draw import mermaid, svg
 from hub.journeys.load import SHIPPED, load_file, load_journeys
 from hub.journeys.model import Journey, Journeys
-from hub.journeys.simulate import Answers, simulate
 from hub.journeys.source import JourneyError
+from hub.routing.simulate import Answers, simulate
 from hub.routing.step import World
 from hub.settings import load
 from schemas.facts import Facts
