@@ -28,12 +28,14 @@ def make_app(settings: HubSettings, bootstrap: str) -> faust.App:
     """
     worker = settings.worker
     session = worker.session_timeout_s
+    # Faust makes folders in it, which stay empty: there are no tables.
+    scratch = settings.path(Path(".hub") / "faust")
+    scratch.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         worker.group,
         broker=[f"kafka://{address}" for address in bootstrap.split(",")],
         broker_credentials=credentials(settings.kafka),
-        # Faust makes this folder and puts nothing in it: there are no tables.
-        datadir=str(settings.path(Path(".hub") / "faust")),
+        datadir=str(scratch),
         topic_partitions=settings.kafka.partitions,
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -51,6 +51,7 @@ class _Process:
 
     def __init__(self, settings: HubSettings, where: str) -> None:
         worker = settings.worker
+        self._kafka = where
         self._world = load_world(settings)
         self._metrics = WorkerMetrics()
         self._store = prepare(settings.database_url(worker.memory), worker.group)
@@ -96,6 +97,7 @@ class _Process:
         runner = Worker(self._app, loglevel="INFO", override_logging=False, redirect_stdouts=False, quiet=True)
         runner.spinner = None
         self._health.start()
+        structlog.get_logger().info("worker starting", kafka=self._kafka, health_port=self._health.port)
         self._watchdog.start()
         try:
             runner.execute_from_commandline()

@@ -146,7 +146,7 @@ class Rounds:
         self._positions = found
         self._metrics.applied_offset.clear()
         self._note_positions(found)
-        self._log.info("partitions assigned", positions={str(p.number): offset for p, offset in sorted(found.items())})
+        self._log.info("worker ready", positions={str(p.number): offset for p, offset in sorted(found.items())})
         return found
 
     async def run(self, fetch: Fetch) -> None:

@@ -15,12 +15,14 @@ What is overridden, in faust-streaming 0.15.3 (`tests/unit/hub/routing/test_tran
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import faust
 from aiokafka import AIOKafkaProducer, TopicPartition
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
 
@@ -28,6 +30,8 @@ from hub.memory.store import Partition
 from hub.routing.ending import ends_process
 from hub.routing.records import Fetch, Record
 
+# Faust would name it after this module, and its own chatter would then pass for ours.
+_LOGGER = logging.getLogger("faust.transport.rounds")
 _IDLE_S = 1.0
 """How long one fetch waits for records; a stop waits for it to end."""
 _IDLE_WHILE_LATE_S = 0.1
@@ -55,15 +59,19 @@ class Reader(Protocol):
 class Consumer(driver.Consumer):
     """Faust's consumer, that reads by the round from where the database says."""
 
-    logger = driver.logger
+    logger = _LOGGER
 
     @property
     def _reader(self) -> Reader:
         return cast("Transport", self.transport).reader
 
     def assigned(self) -> list[Partition]:
-        """The partitions of the topic read by the round that are this worker's now."""
-        return sorted(Partition(*tp) for tp in self.assignment() if tp.topic == self._reader.topic)
+        """The partitions of the topic read by the round that are this worker's now; none before Kafka is reached."""
+        try:
+            assignment = self.assignment()
+        except ConsumerNotStarted:
+            return []
+        return sorted(Partition(*tp) for tp in assignment if tp.topic == self._reader.topic)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek to where the database says."""
@@ -161,7 +169,7 @@ class Consumer(driver.Consumer):
 class Producer(driver.Producer):
     """Faust's producer, idempotent."""
 
-    logger = driver.logger
+    logger = _LOGGER
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}
