@@ -10,9 +10,11 @@ import orjson
 
 _QUIET_KEYS = frozenset({"timestamp", "level", "process", "event", "logger", "exception"})
 _LOUD = frozenset({"warning", "error", "critical"})
+_LEVELS = {"WARN": "warning", "FATAL": "critical"}
 _LAST_LINES = 12
 _NOT_PRINTABLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
-_JAVA = re.compile(r"\[[\d-]+ (?P<time>[\d:]{8}),\d+\] (?P<level>[A-Z]+) (?P<words>.*)")
+_PLAIN = re.compile(r"(?:\S+Z )?(?P<level>DEBUG|INFO|WARN|WARNING|ERROR|FATAL):? (?P<words>.*)")
+"""What a Java says: Kafka with its time, the virtual machine without."""
 
 
 class Line:
@@ -33,9 +35,9 @@ class Line:
         said = _object(text)
         self.at = _moment(said) or now
         if said is None:
-            java = _JAVA.match(text)
-            self.level = java["level"].lower().replace("warn", "warning") if java else None
-            self.words = java["words"] if java else text
+            plain = _PLAIN.match(text)
+            self.level = _LEVELS.get(plain["level"], plain["level"].lower()) if plain else None
+            self.words = plain["words"] if plain else text
             self.record: Mapping[str, Any] = {"timestamp": now.isoformat(), "process": process, "event": text}
         else:
             self.level = str(said["level"]) if "level" in said else None
