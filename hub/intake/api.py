@@ -201,7 +201,7 @@ def router(door: Door, reader: CaseReader, metrics: WebMetrics) -> APIRouter:
         """What a person decided where a department refused a task and the journey leaves it to them."""
         return await accept("decide", request, lambda body, key: door.decide(reference, body, key))
 
-    @api.get("/cases", responses=_problems(Kind.UNAVAILABLE), summary="List cases")
+    @api.get("/cases", responses=_problems(Kind.INVALID_QUERY, Kind.UNAVAILABLE), summary="List cases")
     def list_cases(
         standing: Standing = Standing.OPEN,
         waiting_on: Department | None = None,

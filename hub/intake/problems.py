@@ -41,6 +41,7 @@ class Kind(_Kind, Enum):
     NOT_JSON = "not-json", 400, "The body is not JSON"
     TOO_LARGE = "too-large", 413, "The body is too large"
     WRONG_CONTENT_TYPE = "wrong-content-type", 415, "The body must be application/json"
+    INVALID_QUERY = "invalid-query", 400, "The address asks for something that cannot be given"
     INVALID_BODY = "invalid-body", 422, "The body cannot be accepted as it is"
     KEY_REUSED = "key-reused", 422, "This Idempotency-Key was used for another request"
     INVALID_KEY = "invalid-key", 400, "The Idempotency-Key cannot be used"

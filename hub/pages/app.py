@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import choose_encoder
@@ -18,9 +19,10 @@ from hub.broker.cluster import bootstrap
 from hub.edge.kafka import Sender
 from hub.health.metrics import WebMetrics
 from hub.intake import api
+from hub.intake.bodies import in_words
 from hub.intake.door import Door
 from hub.intake.outbox import Outbox, OutboxUnavailable
-from hub.intake.problems import Kind, Refusal
+from hub.intake.problems import Fault, Kind, Refusal
 from hub.intake.relay import Relay
 from hub.journeys.load import load_journeys
 from hub.memory.reading import CaseReader, MemoryAway
@@ -136,6 +138,11 @@ def _refusals(app: FastAPI, site: Site) -> None:
     @app.exception_handler(Refusal)
     def refused(request: Request, refusal: Refusal) -> Response:
         return answer(request, refusal)
+
+    @app.exception_handler(RequestValidationError)
+    def wrong_query(request: Request, error: RequestValidationError) -> Response:
+        faults = [Fault(f"/{item['loc'][-1]}", in_words(item)) for item in error.errors()]
+        return answer(request, Refusal(Kind.INVALID_QUERY, "Each part that is wrong is named.", faults))
 
     @app.exception_handler(HTTPException)
     def no_such_address(request: Request, error: HTTPException) -> Response:

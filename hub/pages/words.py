@@ -134,14 +134,13 @@ def next_turns(case: Case, journey: Journey | None, now: datetime) -> list[Turn]
         for view in refused_for_a_person(case, journey):
             what = f"decide what follows now that {_inside(view.department)} refused “{task_title(view.name)}”"
             turns.append(Turn(journey.owner if journey else "The journey's owner", what, "as soon as possible"))
-    undo = stopping(case)
     for view in sorted(case.tasks, key=lambda each: (each.due is None, each.due or now)):
-        if undo and (view in undoing(case) or view.state.in_hand):
+        if view.name in case.undoing:
             plan = journey.by_name.get(view.name) if journey else None
             turns.append(
                 Turn(department(view.department), (plan and plan.undo) or f"Stop “{task_title(view.name)}”", "")
             )
-        elif not undo and view.state.in_hand:
+        elif view.state.in_hand:
             turns.append(Turn(department(view.department), asks(view, journey), due(view, now)))
     if turns:
         return turns
@@ -191,26 +190,9 @@ def waits_for(view: TaskView, case: Case, journey: Journey | None) -> list[str]:
     return [task_title(name) for name in (plan.after if plan else ()) if name in unfinished]
 
 
-def stopping(case: Case) -> bool:
-    """Whether an open case only undoes what was begun."""
-    return (
-        case.status is CaseStatus.OPEN
-        and any(told.withdrawn for told in case.told.values())
-        and not any(view.wanted for view in case.tasks)
-    )
-
-
 def undoing(case: Case) -> list[TaskView]:
-    """Tasks whose departments were asked to undo them and have not answered."""
-    settled = {TaskState.CANCELLED, TaskState.REJECTED}
-    return [
-        view
-        for view in case.tasks
-        if view.name in case.told
-        and case.told[view.name].withdrawn
-        and view.name not in case.heard.undone
-        and view.state not in settled
-    ]
+    """Tasks whose departments were asked to stop or undo them and have not said that they did."""
+    return [view for view in case.tasks if view.name in case.undoing]
 
 
 def refused_for_a_person(case: Case, journey: Journey | None) -> list[TaskView]:
@@ -230,13 +212,14 @@ _OVER = {TaskState.COMPLETED, TaskState.NOT_NEEDED, TaskState.CANCELLED, TaskSta
 
 
 def _open_line(case: Case, now: datetime) -> str:
-    if stopping(case):
-        begun = undoing(case)
+    begun = undoing(case)
+    if begun and not any(view.wanted for view in case.tasks):
         why = "Withdrawn" if case.heard.withdrawn else "Ending after a refusal"
         at = f" {when(case.heard.withdrawn, now)}" if case.heard.withdrawn else ""
         names = _departments([view.department for view in begun])
-        return f"{why}{at}. Waiting for {names} to undo what was begun." if names else f"{why}{at}."
+        return f"{why}{at}. Waiting for {names} to undo what was begun."
     waits = _waits(case, now)
+    waits += [f"{DEPARTMENTS[view.department]} was asked to stop “{task_title(view.name)}”." for view in begun]
     if not waits:
         return f"Open since {since(case.opened_at, now)}. The hub works out the next step."
     return " ".join([*waits, *_rest(case)])
@@ -244,7 +227,7 @@ def _open_line(case: Case, now: datetime) -> str:
 
 def _waits(case: Case, now: datetime) -> list[str]:
     """One sentence for each department that has something in hand, the most pressing first."""
-    in_hand = [view for view in case.tasks if view.state.in_hand]
+    in_hand = [view for view in case.tasks if view.state.in_hand and view.name not in case.undoing]
     far = datetime.max.replace(tzinfo=now.tzinfo)
     order = {dept: min(view.due or far for view in views) for dept, views in _by_department(in_hand)}
     sentences: list[str] = []

@@ -9,7 +9,7 @@ from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journey
 from hub.memory.reading import Summary
 from hub.pages import words
-from hub.routing.case import Case, Heard, TaskState, TaskView, Told
+from hub.routing.case import Case, Heard, TaskState, TaskView
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
 
@@ -52,6 +52,7 @@ def case(*tasks: TaskView, status: CaseStatus = CaseStatus.OPEN, **more: Any) ->
 RAMP = task("fit-ramp", H, TaskState.IN_PROGRESS, reference="00012345", due=FRIDAY_13)
 CARE_READY = task("assess-care", S, TaskState.COMPLETED)
 TRIP_READY = task("book-transport", T, TaskState.COMPLETED)
+TRIP = task("book-transport", T, TaskState.ACCEPTED, reference="T-1", due=FRIDAY_13)
 REFUSED = task("check-home", H, TaskState.REJECTED, reason="Nobody was at home")
 
 SENTENCES = {
@@ -110,9 +111,16 @@ SENTENCES = {
         case(
             task("fit-ramp", H, TaskState.ACCEPTED, wanted=False),
             heard=Heard(withdrawn=NOW),
-            told={"fit-ramp": Told(withdrawn=True)},
+            undoing=("fit-ramp",),
         ),
         "Withdrawn today at 09:30. Waiting for Housing to undo what was begun.",
+    ),
+    "a case that goes on without a task says who was asked to stop": (
+        case(task("fit-ramp", H, TaskState.ACCEPTED, wanted=False), TRIP, undoing=("fit-ramp",)),
+        (
+            "Waiting for Transport since Tuesday 3 November: booking T-1, due Friday 13 November. "
+            "Housing was asked to stop “Fit ramp”."
+        ),
     ),
     "a case whose request has not come waits for it": (
         case(status=CaseStatus.UNKNOWN),

@@ -1,0 +1,96 @@
+"""The relay with a sender that fails on purpose: in order, at least once, nothing marked that was not acknowledged."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Event
+
+import pytest
+from structlog.testing import capture_logs
+
+from hub.edge.messages import Outgoing
+from hub.errors import RestartMe
+from hub.intake.outbox import Outbox, Row
+from hub.intake.relay import Relay
+
+
+class FailingSender:
+    """Kafka as it may be: away for so many attempts, then there."""
+
+    def __init__(self, away_for: int, until: int) -> None:
+        self.away_for, self.until = away_for, until
+        self.values: list[bytes] = []
+        self.keys: list[bytes | None] = []
+        self.connections = 0
+        self.arrived = Event()
+
+    def connect(self) -> "FailingSender":
+        self.connections += 1
+        return self
+
+    def send(self, records: Sequence[Outgoing]) -> None:
+        if self.away_for > 0:
+            self.away_for -= 1
+            raise RestartMe("Kafka did not acknowledge records.")
+        self.values += [record.value or b"" for record in records]
+        self.keys += [record.key for record in records]
+        if len(self.values) >= self.until:
+            self.arrived.set()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    made = Outbox(f"sqlite:///{tmp_path / 'web.db'}")
+    made.start()
+    yield made
+    made.close()
+
+
+def accept(outbox: Outbox, *keys: str) -> None:
+    for key in keys:
+        outbox.accept(Row(key, "f", f"case-{key}", "asked", 1000, key)).result(10)
+
+
+def test_rows_are_sent_in_order_under_their_case_and_marked(outbox: Outbox) -> None:
+    accept(outbox, "a", "b", "c")
+    sender = FailingSender(away_for=0, until=3)
+    relay = Relay(outbox, sender.connect)
+    relay.start()
+
+    assert sender.arrived.wait(10)
+    relay.stop()
+
+    assert sender.values == [b"a", b"b", b"c"]
+    assert sender.keys == [b"case-a", b"case-b", b"case-c"]
+    assert outbox.count_unsent() == 0
+
+
+def test_what_could_not_be_sent_waits_and_is_sent_once_kafka_is_back_with_one_line_for_each(outbox: Outbox) -> None:
+    accept(outbox, "a", "b")
+    sender = FailingSender(away_for=2, until=2)
+    relay = Relay(outbox, sender.connect)
+
+    with capture_logs() as logs:
+        relay.start()
+        assert sender.arrived.wait(10)
+        relay.stop()
+
+    assert sender.values == [b"a", b"b"]
+    assert sender.connections == 3
+    assert [line["log_level"] for line in logs] == ["warning", "info"]
+    assert outbox.count_unsent() == 0
+
+
+def test_what_was_sent_but_not_marked_before_a_crash_is_sent_again_with_the_same_bytes(outbox: Outbox) -> None:
+    accept(outbox, "a")
+    first = outbox.unsent(10)
+    sender = FailingSender(away_for=0, until=1)
+    relay = Relay(outbox, sender.connect)
+    relay.start()
+
+    assert sender.arrived.wait(10)
+    relay.stop()
+
+    assert [value.decode() for value in sender.values] == [row.event for row in first]
