@@ -54,6 +54,7 @@ class SinkRunner:
         self._edge, self._manifest, self._receiver, self._connect = edge, manifest, receiver, connect
         self._topic = TASKS[manifest.department]
         self._connector: SinkConnector[Any] | None = None
+        self._assigned = False
         self._outgoing: list[Outgoing] = []
         self._done: dict[tuple[str, int], Place] = {}
         self._log = structlog.get_logger().bind(connector=edge.speaker.connector)
@@ -66,9 +67,9 @@ class SinkRunner:
             ConfigurationError: the legacy system says that the settings are wrong.
         """
         try:
-            self._edge.conditions.well(PART)
             while not self._edge.stop.is_set():
                 batch = self._receiver.poll(_POLL_S, _AT_ONCE)
+                self._look_at_membership()
                 try:
                     for record in batch:
                         self._take(record)
@@ -78,6 +79,16 @@ class SinkRunner:
         finally:
             self._let_go()
             self._receiver.close()
+
+    def _look_at_membership(self) -> None:
+        """A member without partitions hears of nothing and would look well."""
+        if self._receiver.assigned():
+            self._assigned = True
+            self._edge.conditions.well(PART)
+        elif self._assigned:
+            self._edge.conditions.away(
+                PART, f"Kafka has given every partition of {self._topic.name} to another member."
+            )
 
     def _flush(self) -> None:
         """Send what is to be said and await it, then let the offsets follow."""

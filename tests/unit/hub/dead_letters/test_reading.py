@@ -1,0 +1,92 @@
+from hub.dead_letters.letter import REASON_LIMIT, dead_letter, record_letter, settled
+from hub.dead_letters.reading import masked, open_letters
+from hub.edge.messages import Headers, Incoming, Place
+
+
+def lying(letter_headers: Headers, offset: int, *, value: bytes | None = b"{}", at_ms: int = 0) -> Incoming:
+    return Incoming(Place("housing-tasks-dlq", 1, offset), b"key", value, letter_headers, at_ms or 1000 + offset)
+
+
+def of_topic(offset: int, attempt: int = 1) -> Headers:
+    return dead_letter(
+        code="unmapped-code", reason="No code.", topic="housing-tasks", partition=1, offset=offset, component="universal_housing",
+        key=b"key", value=b"{}", attempt=attempt,
+    ).headers  # fmt: skip
+
+
+def of_record(record_id: str) -> Headers:
+    return record_letter(
+        code="bad-date",
+        reason="No date.",
+        component="universal_housing",
+        dataset="works-orders",
+        record_id=record_id,
+        key="1",
+        value=b"{}",
+    ).headers
+
+
+def test_a_letter_is_open_until_a_marker_settles_its_origin() -> None:
+    marker = settled("housing-tasks/1/7", "replayed", "dead-letters")
+
+    found = open_letters([lying(of_topic(7), 0), lying(of_topic(5), 1), lying(marker, 2, value=None)])
+
+    assert [(letter.id, letter.origin) for letter in found] == [("housing-tasks-dlq/1/1", "housing-tasks/1/5")]
+
+
+def test_two_letters_of_one_record_are_one() -> None:
+    found = open_letters([lying(of_topic(7), 0), lying(of_topic(7), 1)])
+    assert [letter.id for letter in found] == ["housing-tasks-dlq/1/1"]
+
+
+def test_a_record_that_dies_again_after_it_was_mended_is_open_again() -> None:
+    mended = settled("universal_housing/works-orders/abc", "mended", "universal_housing")
+    found = open_letters([lying(of_record("abc"), 0), lying(mended, 1, value=None), lying(of_record("abc"), 2)])
+    assert [letter.id for letter in found] == ["housing-tasks-dlq/1/2"]
+
+
+def test_letters_come_in_the_order_of_their_sources() -> None:
+    found = open_letters([lying(of_topic(9), 0), lying(of_topic(2), 1)])
+    assert [letter.source.offset for letter in found if letter.source] == [2, 9]
+
+
+def test_a_replay_sends_the_same_bytes_to_the_source_and_counts() -> None:
+    (letter,) = open_letters([lying(of_topic(7, attempt=2), 0, value=b"{broken")])
+    again = letter.again()
+    assert again is not None
+    assert (again.topic, again.key, again.value, again.headers) == (
+        "housing-tasks",
+        b"key",
+        b"{broken",
+        (("attempt", b"2"),),
+    )
+
+
+def test_a_record_of_a_legacy_system_is_not_sent_from_here() -> None:
+    (letter,) = open_letters([lying(of_record("abc"), 0)])
+    assert letter.again() is None
+
+
+def test_somebody_elses_record_on_the_topic_stands_for_itself() -> None:
+    (letter,) = open_letters([lying((), 4)])
+    assert (letter.code, letter.origin, letter.component) == ("unknown", "housing-tasks-dlq/1/4", "unknown")
+
+
+def test_a_reason_is_kept_short() -> None:
+    headers = dict(
+        dead_letter(
+            code="x", reason="y" * 5000, topic="t", partition=0, offset=0, component="w", key=None, value=None
+        ).headers
+    )
+    assert len(headers["reason"].decode()) == REASON_LIMIT
+
+
+def test_a_masked_record_shows_its_shape_and_nothing_of_what_it_says() -> None:
+    shown = masked(
+        b'{"data": {"facts": {"person_name": "Quillfeather", "steps": 3, "home": true}, "Mx Quillfeather": [null]}}'
+    )
+    assert "Quillfeather" not in shown
+    assert '"person_name": "(text of 12)"' in shown
+    assert '"steps": "(number)"' in shown
+    assert masked(b"\xff\xfe") == "2 bytes that are not JSON"
+    assert masked(None) == "empty"

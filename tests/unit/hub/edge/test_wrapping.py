@@ -1,0 +1,96 @@
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+
+from connectors.sdk import Fact, LegacyRecord, Progress, Receipt, TranslationError
+from hub.edge.memory import EffectRow, Kind, State
+from hub.edge.wrapping import Speaker, report, wrap
+from schemas.envelope import Department
+from schemas.facts import Facts
+from schemas.housing import WorksOrder, WorksOrderChanged
+from schemas.references import case_reference
+from schemas.social_care import ReferralChanged
+from schemas.tasks import TaskStatus, TaskStatusChanged, TaskWithdrawal, TaskWithdrawn, Work
+
+NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
+LATER = datetime(2026, 11, 4, 9, 0, tzinfo=UTC)
+CASE = case_reference(NOW, "one")
+SPEAKER = Speaker("E06000999", b"not-a-real-council-key", "universal_housing", Department.HOUSING)
+RECORD = LegacyRecord(dataset="works-orders", key="00012345", position="00012345|7", values={})
+EFFECT = EffectRow(uuid4().hex, CASE, "check-home", Kind.RAISED, State.APPLIED, TaskStatus.ACCEPTED, None, None, NOW)
+
+
+def fact(status: str = "accepted") -> Fact:
+    order = WorksOrder(works_order="00012345", property_ref="00032896", order_type="home-check", status=status)
+    return Fact(event=WorksOrderChanged, data=order, subject="00032896", effective_at=NOW)
+
+
+def progress(**changes: object) -> Progress:
+    given = {
+        "status": TaskStatus.COMPLETED,
+        "effective_at": NOW,
+        "effect_key": EFFECT.effect_key,
+        "answers": Facts(steps_at_door=3),
+    }
+    return Progress(**(given | changes))  # type: ignore[arg-type] - the fields of Progress, by name
+
+
+def test_the_same_record_read_twice_makes_the_same_ids_and_another_version_others() -> None:
+    said = [fact(), fact("completed"), progress()]
+    newer = LegacyRecord(dataset="works-orders", key="00012345", position="00012345|8", values={})
+
+    first = wrap(SPEAKER, RECORD, said, lambda _: EFFECT, NOW)
+    again = wrap(SPEAKER, RECORD, said, lambda _: EFFECT, LATER)
+    other = wrap(SPEAKER, newer, said, lambda _: EFFECT, NOW)
+
+    ids = [event.id for _, event in first.events]
+    assert ids == [event.id for _, event in again.events]
+    assert len({*ids, *(event.id for _, event in other.events)}) == 6
+
+
+def test_a_fact_goes_to_its_department_keyed_by_its_subject() -> None:
+    ((topic, event),) = wrap(SPEAKER, RECORD, [fact()], lambda _: None, LATER).events
+
+    assert topic == "housing-events"
+    assert isinstance(event, WorksOrderChanged)
+    assert (event.partitionkey, event.subject, event.time, event.effectiveat) == ("00032896", "00032896", LATER, NOW)
+    assert event.source == "/E06000999/connectors/universal_housing"
+
+
+def test_progress_goes_to_its_case_with_the_answers_and_the_reference_is_learned() -> None:
+    wrapped = wrap(SPEAKER, RECORD, [progress(reference="00012345")], lambda _: EFFECT, LATER)
+
+    ((topic, event),) = wrapped.events
+    assert topic == "case-events"
+    assert isinstance(event, TaskStatusChanged)
+    assert (event.correlationid, event.partitionkey, event.causationid) == (CASE, CASE, UUID(EFFECT.effect_key))
+    assert (event.data.task, event.data.status, event.data.answers.steps_at_door) == ("check-home", "completed", 3)
+    assert wrapped.learned == {EFFECT.effect_key: "00012345"}
+
+
+def test_progress_of_nobodys_task_is_counted_and_dropped() -> None:
+    wrapped = wrap(SPEAKER, RECORD, [fact(), progress()], lambda _: None, LATER)
+
+    assert [topic for topic, _ in wrapped.events] == ["housing-events"]
+    assert wrapped.strangers == 1
+
+
+def test_a_fact_of_another_department_is_refused() -> None:
+    strange = Fact(event=ReferralChanged, data=fact().data, subject="1", effective_at=NOW)
+    with pytest.raises(TranslationError, match="ReferralChanged does not belong on housing-events") as caught:
+        wrap(SPEAKER, RECORD, [strange], lambda _: None, LATER)
+    assert caught.value.code == "wrong-topic"
+
+
+def test_a_receipt_reported_twice_is_the_same_event_byte_for_byte() -> None:
+    withdrawal = TaskWithdrawn(
+        id=uuid4(), source="/E06000999/worker", correlationid=CASE, partitionkey=CASE, council="E06000999", time=NOW, effectiveat=NOW,
+        data=TaskWithdrawal(task="check-home", department=Department.HOUSING, work=Work.HOME_CHECK, undo="Cancel it"),
+    )  # fmt: skip
+    receipt = Receipt(status=TaskStatus.CANCELLED, reference="00012345")
+
+    first, again = (report(SPEAKER, withdrawal, receipt, LATER) for _ in range(2))
+
+    assert first.encode() == again.encode()
+    assert (first.data.withdrawal, first.effectiveat, first.correlationid) == (True, LATER, CASE)
