@@ -14,6 +14,8 @@ from hub.settings import KafkaSettings
 from schemas.topics import CATALOGUE, DEAD_LETTER_RETENTION_DAYS, Topic
 
 _DAY_MS = 24 * 60 * 60 * 1000
+_LARGEST_DEAD_LETTER = 2 * 1024 * 1024
+"""Twice what any other topic takes: the largest record there is, with its reason in headers, must still find room."""
 
 
 class Action(StrEnum):
@@ -45,14 +47,15 @@ def wanted(partitions: int, replication: int, catalogue: Iterable[Topic] = CATAL
     """
     in_sync = "2" if replication >= 3 else "1"
 
-    def facts(name: str, days: int) -> TopicFacts:
+    def facts(name: str, days: int, **more: str) -> TopicFacts:
         configs = {"cleanup.policy": "delete", "retention.ms": str(days * _DAY_MS), "min.insync.replicas": in_sync}
-        return TopicFacts(name, partitions, replication, configs)
+        return TopicFacts(name, partitions, replication, configs | more)
 
     found = []
     for topic in catalogue:
         found.append(facts(topic.name, topic.retention_days))
-        found.append(facts(topic.dead_letters, max(topic.retention_days, DEAD_LETTER_RETENTION_DAYS)))
+        days = max(topic.retention_days, DEAD_LETTER_RETENTION_DAYS)
+        found.append(facts(topic.dead_letters, days, **{"max.message.bytes": str(_LARGEST_DEAD_LETTER)}))
     return tuple(found)
 
 
