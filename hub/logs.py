@@ -141,7 +141,8 @@ def speaks_of_machinery(error: BaseException) -> bool:
     """Whether an exception's words are about hosts, files and settings; any other may quote the record it failed on."""
     if isinstance(error, OSError):
         return True
-    if type(error).__name__ == "OperationalError":  # of sqlite3, psycopg and SQLAlchemy: disk full, locked, no connection
+    # Of sqlite3, psycopg and SQLAlchemy: disk full, locked, no connection.
+    if type(error).__name__ == "OperationalError":
         return True
     return any(kind.__module__.partition(".")[0] in _SPEAK_OF_MACHINERY for kind in type(error).__mro__)
 
