@@ -322,6 +322,24 @@ def test_a_server_that_stops_is_waited_for_and_found_again(tmp_path: Path) -> No
     assert [line["outcome"] for line in journal(simulator)] == ["applied"]
 
 
+def test_a_file_that_goes_while_its_folder_is_listed_is_waited_out(
+    depot: TransportSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = asyncssh.SFTPServer.scandir
+    going = iter([True])
+
+    def scandir(server: asyncssh.SFTPServer, path: bytes) -> Any:
+        if next(going, False):
+            raise asyncssh.SFTPNoSuchFile("a file went")
+        return listing(server, path)
+
+    monkeypatch.setattr(asyncssh.SFTPServer, "scandir", scandir)
+    with connected(depot) as connector:
+        with pytest.raises(RetryLater, match="Tried again later"):
+            list(connector.read("results", None))
+        assert list(connector.read("results", None)) == []
+
+
 def test_a_key_lets_us_in_as_well_as_a_password(depot: TransportSimulator) -> None:
     with connected(depot, password=None, key_file=str(depot.folder / "client_key")) as connector:
         connector.check()

@@ -1,0 +1,92 @@
+"""Every command and every file of the README is tried."""
+
+import json
+import re
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hub.broker.cluster import Cluster
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines() if line]
+SETTINGS = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+
+IN_THE_CHECKOUT = [command for command in COMMANDS if "journey" in command or "connector list" in command]
+ON_A_COUNCILS_OWN_KAFKA = [command for command in COMMANDS if re.search(r"hub (topics|up|dead-letters)", command)]
+DEMOS = [command for command in COMMANDS if "demo" in command]
+THIS_RUN = ["make test"]
+UP = ".venv/bin/hub up"
+EXIT_CODES = {".venv/bin/hub topics plan": 2}
+
+
+def words(command: str) -> list[str]:
+    return shlex.split(command.replace(".venv/bin/hub", str(ROOT / ".venv" / "bin" / "hub")))
+
+
+@pytest.fixture
+def council(tmp_path: Path, broker: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the README's settings file, the addresses of the test's own servers in the place of the council's."""
+    text = SETTINGS[0].replace("kafka-1.example.gov.uk:9092", broker.bootstrap)
+    text = text.replace("replication = 3", "replication = 1\npartitions = 4")
+    text = re.sub(r"postgresql\+psycopg://[^\"]+", lambda _: postgres_url, text)
+    (tmp_path / "hub.toml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("HUB_COUNCIL_KEY", "an invented council's key")
+    return tmp_path
+
+
+def test_every_command_of_the_readme_is_tried_by_one_of_these_tests() -> None:
+    assert sorted(COMMANDS) == sorted(IN_THE_CHECKOUT + ON_A_COUNCILS_OWN_KAFKA + DEMOS + THIS_RUN)
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
+def test_every_file_the_readme_names_is_there(link: str) -> None:
+    assert (ROOT / link).exists()
+
+
+@pytest.mark.parametrize("command", IN_THE_CHECKOUT)
+def test_a_command_that_needs_no_server_does_what_it_says(command: str) -> None:
+    done = subprocess.run(words(command), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_a_council_points_it_at_its_own_kafka_and_database(council: Path) -> None:
+    for command in ON_A_COUNCILS_OWN_KAFKA:
+        if command == UP:
+            assert_it_comes_up_and_goes_down(council)
+            continue
+        done = subprocess.run(words(command), cwd=council, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == EXIT_CODES.get(command, 0), f"{command}: {done.stdout}{done.stderr}"
+        assert done.stdout
+
+
+def assert_it_comes_up_and_goes_down(council: Path) -> None:
+    with subprocess.Popen([*words(UP), "--json"], cwd=council, stdout=subprocess.PIPE, text=True) as up:
+        assert up.stdout is not None
+        states: dict[str, str] = {}
+        for line in up.stdout:
+            change = json.loads(line)
+            states[change.get("process", "")] = change.get("state", "")
+            if states.get("worker") == states.get("web") == "running":
+                break
+        up.send_signal(signal.SIGINT)
+        up.stdout.read()
+        assert up.wait(60) == 0
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("command", DEMOS)
+def test_a_demo_of_the_readme_finishes_every_case(command: str) -> None:
+    done = subprocess.run(words(command), cwd=ROOT, capture_output=True, text=True, check=False, timeout=540)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    if "--json" in command:
+        assert json.loads(done.stdout)["finished"] == 40
+    else:
+        assert "all 200 cases finished" in done.stdout
