@@ -1,5 +1,6 @@
 """`hub web`: the pages and the API."""
 
+import signal
 from pathlib import Path
 
 import click
@@ -36,4 +37,7 @@ def command(file: Path | None) -> None:
             f"Cannot listen on {host}:{port}. Choose another web.port in {settings.file}, or end the process that has it."
         ) from None
     structlog.get_logger().info("web listens", address=f"http://{host}:{socket.getsockname()[1]}")
+    for asked_to_stop in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn stops in order, then raises the signal again: to be asked to stop is no failure, so nothing must follow.
+        signal.signal(asked_to_stop, lambda *_: None)
     uvicorn.Server(config).run(sockets=[socket])

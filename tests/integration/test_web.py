@@ -1,0 +1,376 @@
+"""`hub web` as a process, asked over HTTP, on a real Kafka: what it accepted survives everything, and is sent once."""
+
+import json
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import create_engine, insert
+
+from hub import topics
+from hub.edge.kafka import read_all
+from hub.journeys.clocks import calendar_for
+from hub.journeys.load import SHIPPED, load_files
+from hub.memory import tables
+from hub.routing.step import World, step
+from hub.settings import KafkaSettings
+from schemas.references import case_reference
+from schemas.requests import RequestAmended, RequestReceived, RequestWithdrawn
+from schemas.topics import CASE_EVENTS
+
+COUNCIL = "E06000999"
+BODY = {
+    "request": "fly-tipping-reported",
+    "channel": "phone",
+    "facts": {"uprn": "100023336956", "waste_size": "car-boot", "land_owner": "housing"},
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Web:
+    """One web process in a folder; it can be killed and started again."""
+
+    folder: Path
+    kafka: str
+    port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> httpx.Client:
+        """Start it, and give a client once it answers."""
+        settings = self.folder / "hub.toml"
+        settings.write_text(
+            f'[council]\nname = "Inventshire"\ncode = "{COUNCIL}"\nkey = "0123456789abcdef0123"\n'
+            f'[kafka]\nbootstrap = "{self.kafka}"\n[worker]\nmemory.url = "sqlite:///worker.db"\n'
+            f'[web]\nport = {self.port}\nmemory.url = "sqlite:///web.db"\n',
+            encoding="utf-8",
+        )
+        command = [sys.executable, "-m", "hub", "--settings", str(settings), "web"]
+        with (self.folder / "web.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
+        until(lambda: self._answers(client))
+        return client
+
+    def _answers(self, client: httpx.Client) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log
+        try:
+            return client.get("/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def end(self, how: int) -> int:
+        """Send it a signal and give its exit code."""
+        assert self.process is not None
+        self.process.send_signal(how)
+        return self.process.wait(30)
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "web.log").read_text()
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Look into the outbox from outside."""
+        with sqlite3.connect(self.folder / "web.db") as connection:
+            found = connection.execute(query).fetchall()
+        connection.close()
+        return found
+
+
+def until(holds: Callable[[], bool], within_s: float = 40.0) -> None:
+    """Ask until it holds."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, "it never held"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def kafka(broker: Any) -> str:
+    """A Kafka with the hub's topics."""
+    topics.apply(KafkaSettings(), broker.bootstrap)
+    address: str = broker.bootstrap
+    return address
+
+
+@pytest.fixture
+def nowhere() -> str:
+    """An address where no Kafka answers."""
+    return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Iterator[list[Web]]:
+    """Webs that a test started; none outlives it."""
+    started: list[Web] = []
+    yield started
+    for web in started:
+        if web.process is not None and web.process.poll() is None:
+            web.process.kill()
+            web.process.wait()
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """One web without Kafka for every test that only asks it."""
+    web = Web(tmp_path_factory.mktemp("asked"), f"127.0.0.1:{free_port()}")
+    client = web.start()
+    yield client
+    client.close()
+    assert web.end(signal.SIGTERM) == 0
+
+
+def events_of(kafka: str, reference: str) -> list[Any]:
+    """Every event of a case on `case-events`."""
+    records = read_all(KafkaSettings(), kafka, [CASE_EVENTS.name])
+    return [CASE_EVENTS.decode(each.value, each.key) for each in records if each.key == reference.encode()]
+
+
+def test_a_request_is_kept_by_a_kill_right_after_its_answer_and_sent_once_when_kafka_is_there(
+    tmp_path: Path, kafka: str, nowhere: str, stopped: list[Web]
+) -> None:
+    web = Web(tmp_path, nowhere)
+    stopped.append(web)
+    with closing(web.start()) as client:
+        answer = client.post("/api/requests", json=BODY, headers={"Idempotency-Key": "k"})
+        web.end(signal.SIGKILL)
+    assert answer.status_code == 202
+    reference = answer.json()["case"]
+    assert web.rows("select reference, sent_ms from outbox") == [(reference, None)]
+
+    web.kafka = kafka
+    with closing(web.start()) as client:
+        again = client.post("/api/requests", json=BODY, headers={"Idempotency-Key": "k"})
+        until(lambda: web.rows("select count(*) from outbox where sent_ms is null") == [(0,)])
+    assert web.end(signal.SIGTERM) == 0
+
+    assert again.json() == answer.json()
+    (event,) = events_of(kafka, reference)
+    assert isinstance(event, RequestReceived)
+    assert event.source == f"/{COUNCIL}/web"
+    assert event.data.facts.known() == BODY["facts"]
+    assert event.data.lgsl == 587
+    assert event.channel == "phone"
+    assert web.rows("select event from outbox") == [(None,)]
+
+
+def test_acts_on_a_case_follow_its_request_in_order(tmp_path: Path, kafka: str, stopped: list[Web]) -> None:
+    web = Web(tmp_path, kafka)
+    stopped.append(web)
+    with closing(web.start()) as client:
+        reference = client.post("/api/requests", json=BODY).json()["case"]
+        amended = client.post(f"/api/cases/{reference}/amendments", json={"facts": {"hazardous": True}})
+        withdrawn = client.post(f"/api/cases/{reference}/withdrawal", json={"reason": "It is gone"})
+        until(lambda: web.rows("select count(*) from outbox where sent_ms is null") == [(0,)])
+
+    assert (amended.status_code, withdrawn.status_code) == (202, 202)
+    assert [type(event) for event in events_of(kafka, reference)] == [RequestReceived, RequestAmended, RequestWithdrawn]
+
+
+def test_many_at_once_with_one_key_are_one_case(asked: httpx.Client) -> None:
+    key = {"Idempotency-Key": str(uuid4())}
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: asked.post("/api/requests", json=BODY, headers=key), range(48)))
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.text for answer in answers}) == 1
+
+
+def test_a_key_that_comes_with_another_body_is_refused(asked: httpx.Client) -> None:
+    key = {"Idempotency-Key": str(uuid4())}
+    asked.post("/api/requests", json=BODY, headers=key)
+
+    other = asked.post("/api/requests", json=BODY | {"channel": "email"}, headers=key)
+    spaced = json.dumps(BODY, indent=2, sort_keys=True).encode()
+    same = asked.post(
+        "/api/requests", content=spaced, headers=key | {"Content-Type": "application/json; charset=utf-8"}
+    )
+
+    assert other.status_code == 422
+    assert other.json()["type"] == "/api/docs#problem-key-reused"
+    assert same.status_code == 202
+
+
+def test_requests_without_a_key_are_each_a_case(asked: httpx.Client) -> None:
+    assert asked.post("/api/requests", json=BODY).json() != asked.post("/api/requests", json=BODY).json()
+
+
+def test_all_errors_of_a_body_come_at_once_as_a_problem(asked: httpx.Client) -> None:
+    answer = asked.post("/api/requests", json={"request": "fly-tipping-reported", "facts": {"uprn": "Mr Secret"}})
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert [error["pointer"] for error in problem["errors"]] == [
+        "/facts/uprn",
+        "/facts/waste_size",
+        "/facts/land_owner",
+    ]
+    assert "Secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status", "kind"),
+    [
+        (b"{", {"Content-Type": "application/json"}, 400, "not-json"),
+        (b"{}", {"Content-Type": "text/plain"}, 415, "wrong-content-type"),
+        (b"{}", {}, 415, "wrong-content-type"),
+        (b" " * (64 * 1024 + 1), {"Content-Type": "application/json"}, 413, "too-large"),
+        (b"{}", {"Content-Type": "application/json", "Idempotency-Key": "a b"}, 400, "invalid-key"),
+    ],
+)
+def test_what_is_no_json_request_is_a_problem(
+    asked: httpx.Client, content: bytes, headers: dict[str, str], status: int, kind: str
+) -> None:
+    answer = asked.post("/api/requests", content=content, headers=headers)
+
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/api/docs#problem-{kind}")
+
+
+def test_a_missing_case_says_whether_it_is_mistyped_unknown_or_on_its_way(asked: httpx.Client) -> None:
+    accepted = asked.post("/api/requests", json=BODY).json()
+    unknown = case_reference(datetime.now(UTC), "nobody's")
+    mistyped = unknown[:-1] + ("0" if unknown[-1] != "0" else "1")
+
+    kinds = [
+        asked.get(path).json()["type"].partition("problem-")[2]
+        for path in (
+            accepted["status_url"],
+            f"/api/cases/{unknown}",
+            f"/api/cases/{mistyped}",
+            "/api/cases/hello",
+        )
+    ]
+
+    assert kinds == ["not-yet-routed", "unknown-case", "mistyped-reference", "mistyped-reference"]
+    assert asked.get(accepted["page"]).status_code == 200
+
+
+def test_it_is_ready_without_kafka_and_says_so(asked: httpx.Client) -> None:
+    ready = asked.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["reason"].startswith("Kafka does not answer; requests are kept;")
+    assert asked.get("/livez").json() == {"ok": True, "reason": "answers"}
+    metrics = asked.get("/metrics").text
+    assert 'hub_web_accepted_total{act="request"}' in metrics
+    assert "hub_web_outbox_rows" in metrics
+
+
+def test_every_answer_forbids_what_comes_from_elsewhere(asked: httpx.Client) -> None:
+    for path in ("/", "/cases", "/api/docs", "/api/openapi.json", "/static/hub.css", "/nothing"):
+        headers = asked.get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_machines(asked: httpx.Client) -> None:
+    page, problem = asked.get("/nothing"), asked.get("/api/nothing")
+    wrong = asked.get("/api/cases?size=many&standing=sideways")
+
+    assert (page.status_code, problem.status_code) == (404, 404)
+    assert "Begin at the front page" in page.text
+    assert problem.json()["type"] == "/api/docs#problem-not-found"
+    assert asked.get("/api/requests").json()["type"] == "/api/docs#problem-not-allowed"
+    assert [error["pointer"] for error in wrong.json()["errors"]] == ["/standing", "/size"]
+
+
+def test_a_form_that_another_site_sends_is_refused(asked: httpx.Client) -> None:
+    answer = asked.post("/new/fly-tipping-reported", data={"uprn": "1"}, headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert answer.status_code == 405
+
+
+def test_a_routed_case_is_shown_without_a_value_and_takes_only_what_its_journey_knows(
+    tmp_path: Path, nowhere: str, stopped: list[Web]
+) -> None:
+    reference = routed(tmp_path)
+    web = Web(tmp_path, nowhere)
+    stopped.append(web)
+    with closing(web.start()) as client:
+        shown = client.get(f"/api/cases/{reference}")
+        good = client.post(f"/api/cases/{reference}/amendments", json={"facts": {"waste_size": "small-van"}})
+        foreign = client.post(f"/api/cases/{reference}/amendments", json={"facts": {"mobility": "walks"}})
+        decided = client.post(
+            f"/api/cases/{reference}/decisions", json={"task": "clear-estate", "verdict": "go-on", "by": "J. Invented"}
+        )
+        listed = client.get("/api/cases").json()
+        page = client.get(f"/cases/{reference}").text
+
+    case = shown.json()
+    assert case["status"] == "open"
+    assert case["waiting_on"] == ["housing"]
+    assert case["tasks"][0]["task"] == "clear-estate"
+    assert case["facts"] == ["land_owner", "uprn", "waste_size"]
+    assert "100023336956" not in shown.text + page
+    assert good.status_code == 202
+    assert foreign.json()["errors"][0]["pointer"] == "/facts/mobility"
+    assert decided.json()["type"] == "/api/docs#problem-nothing-to-decide"
+    assert [each["case"] for each in listed["cases"]] == [reference]
+    assert "Waiting for Housing since" in page
+
+
+def test_it_says_once_that_kafka_is_away(tmp_path: Path, nowhere: str, stopped: list[Web]) -> None:
+    web = Web(tmp_path, nowhere)
+    stopped.append(web)
+    with closing(web.start()) as client:
+        until(lambda: web.log.count("they cannot be sent to Kafka") == 1)
+        client.post("/api/requests", json=BODY)
+
+    assert web.end(signal.SIGTERM) == 0
+    assert web.log.count("they cannot be sent to Kafka") == 1
+
+
+def routed(folder: Path) -> str:
+    """A case in the worker's memory, as the worker's own step makes it."""
+    now = datetime.now(UTC)
+    reference = case_reference(now, "routed")
+    event = RequestReceived.model_validate(
+        {
+            "id": uuid4(),
+            "source": "/test",
+            "time": now,
+            "correlationid": reference,
+            "partitionkey": reference,
+            "council": COUNCIL,
+            "effectiveat": now,
+            "data": {"request": BODY["request"], "facts": BODY["facts"]},
+        }
+    )
+    journeys = load_files(sorted(SHIPPED.glob("*.yaml")))
+    calendar = calendar_for("england-and-wales", {"england-and-wales": []})
+    decision = step(None, event, World(journeys, calendar, "/x/worker"))
+    engine = create_engine(f"sqlite:///{folder / 'worker.db'}")
+    tables.create(engine)
+    stands = {
+        "reference": reference,
+        "journey": decision.case.journey,
+        "status": decision.case.status,
+        "opened_ms": 1,
+        "updated_ms": 1,
+        "waiting_on": ",".join(decision.case.waiting_on),
+        "body": decision.case.model_dump_json(exclude_defaults=True),
+    }
+    with engine.begin() as connection:
+        connection.execute(insert(tables.cases), stands)
+    engine.dispose()
+    return reference
