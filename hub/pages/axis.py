@@ -54,7 +54,7 @@ class Axis:
         room = max(2, int((self.right - self.left) / _LABEL))
         step = next((step for step in _STEPS if (self.end - self.start) / step <= room), _STEPS[-1])
         moments = self._days(step.days) if step >= _DAY else self._within_a_day(step)
-        return [Tick(self.x(at), _label(at, step)) for at in moments if self.x(at) <= self.right - _LABEL / 2]
+        return [Tick(self.x(at), _label(at, step)) for at in moments if self.x(at) <= self.right - _LABEL * 0.7]
 
     def _days(self, step: int) -> Iterator[datetime]:
         """Midnights; steps of weeks fall on Mondays, since ordinal 1 was one."""
