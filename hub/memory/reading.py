@@ -23,7 +23,7 @@ _NEVER = 2**53
 """Sorts cases without a due time behind all others; later than any date, and exact in every database."""
 
 
-class MemoryAway(Exception):  # noqa: N818 - says what it is
+class MemoryAway(Exception):
     """The worker's memory cannot be read now."""
 
 
