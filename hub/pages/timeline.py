@@ -48,7 +48,7 @@ _SAID = {
 _ENDS = {
     CaseStatus.FINISHED: "The case is finished",
     CaseStatus.CLOSED: "The case is closed",
-    CaseStatus.WITHDRAWN: "The case is withdrawn; what was begun has been undone",
+    CaseStatus.WITHDRAWN: "The case is withdrawn",
     CaseStatus.NEEDS_DECISION: "The case waits for a person to decide",
     CaseStatus.UNKNOWN: "The case waits for its request",
     CaseStatus.OPEN: "The case is open",
