@@ -11,6 +11,8 @@ from hub.supervisor.service import Service, Step
 
 SUFFIX = " (legacy)"
 SETTINGS = "the settings of the legacy systems"
+_NICENESS = 10
+"""In a council the legacy systems have machines of their own; here they must not hold up the hub while everything starts."""
 _STOPS = 5
 """After the hub's own processes, before the broker."""
 
@@ -37,6 +39,7 @@ class LegacySystem:
             hear=self._hear,
             stops=_STOPS,
             stop_within_s=10.0,
+            niceness=_NICENESS,
         )
 
     def _command(self) -> list[str]:

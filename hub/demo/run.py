@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,13 +47,16 @@ class Options:
     plain: bool
 
 
-def run(options: Options) -> int:
+def run(options: Options, began: float) -> int:
     """Run the demo; its exit code.
+
+    Args:
+        options: what is wanted.
+        began: when the command was called, on the monotonic clock.
 
     Raises:
         ConfigurationError: the folder cannot be used.
     """
-    began = time.monotonic()
     console = Console(stderr=options.as_json)
     citizens = council.citizens(max(CITIZENS, 2 * options.requests), options.seed)
     site = make(options.folder, names(SIMULATORS), citizens)

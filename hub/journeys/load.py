@@ -10,9 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cel
-
 from hub.errors import ConfigurationError
+from hub.journeys import language
 from hub.journeys.clocks import Anchor, Due, parse_due
 from hub.journeys.model import Condition, IfRefused, Journey, Journeys, TaskPlan
 from hub.journeys.source import JourneyError, Source, read
@@ -234,7 +233,7 @@ def _word(
 def _condition(source: Source, path: tuple[str | int, ...], text: str, known: set[str]) -> Condition | None:
     """A CEL expression over facts that are known by the time it is asked."""
     try:
-        program = cel.compile(text)
+        program = language.compile(text)
     except ValueError as error:
         source.problem(
             path, f'not a condition: {_first_line(error)}. It reads like: mobility == "wheelchair" && steps_at_door > 0'

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from cel import Program
-
 from hub.journeys.clocks import Due
+from hub.journeys.language import Program
 from schemas.cases import CaseChange
 from schemas.envelope import Department
 from schemas.tasks import Work

@@ -20,7 +20,7 @@ class Child:
         self._reading = asyncio.create_task(self._read(line))
 
     @classmethod
-    async def start(cls, command: Sequence[str], folder: Path, line: Callable[[bytes], None]) -> "Child":
+    async def start(cls, command: Sequence[str], folder: Path, niceness: int, line: Callable[[bytes], None]) -> "Child":
         """Start a command in a folder.
 
         Called in the main thread: Linux counts the end of the thread that started a process as the end of its parent.
@@ -28,11 +28,12 @@ class Child:
         Args:
             command: the command line.
             folder: its working folder.
+            niceness: how far it stands behind others when the machine is busy: 0 not at all, 19 behind everything.
             line: given every line of its output, without the line's end.
         """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-I", "-S", _LEASH, str(os.getpid()), *command),
+            *("-I", "-S", _LEASH, str(os.getpid()), str(niceness), *command),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

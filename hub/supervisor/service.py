@@ -36,6 +36,7 @@ class Service:
         stops: the round in which it is stopped; lower first.
         stop_within_s: how long it may take to stop before it is killed.
         address: where a person finds it, if anywhere.
+        niceness: how far it stands behind others when the machine is busy: 0 not at all, 19 behind everything.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Service:
     stops: int = 0
     stop_within_s: float = 20.0
     address: str | None = None
+    niceness: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

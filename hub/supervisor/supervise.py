@@ -161,7 +161,7 @@ class Supervisor:
             words.hear(known)
             self._line(service.name, known)
 
-        child = self._children[service.name] = await Child.start(command, self._folder, line)
+        child = self._children[service.name] = await Child.start(command, self._folder, service.niceness, line)
         self._stand(service, State.STARTING, pid=child.pid)
         ready = _Ready()
         probing = asyncio.create_task(self._probe(service, ready))
