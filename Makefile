@@ -50,7 +50,9 @@ $(READY): requirements.lock pyproject.toml hub/broker/jars.lock
 	@# uv installs all of it in seconds where pip takes half a minute; uv itself comes from the lock, checked like the rest.
 	@awk '/^uv==/ {on = 1} on {print; if (!/\\$$/) exit}' requirements.lock > $(VENV)/uv.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r $(VENV)/uv.lock
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@# Compiled here, once: a dozen processes start together, and where Python may not write its caches each would compile all of it.
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q hub connectors schemas
 	@[ -n "$$KAFKA_HOME" ] || $(BIN)/hub broker install
 	@touch $@
