@@ -121,6 +121,8 @@ class _Demo:
                 if options.stay:
                     await running
         finally:
+            if isinstance(stage, LiveStage):
+                self.console.print("\nStopping everything.", style="dim")
             stop()
             await asyncio.gather(playing, return_exceptions=True)
             await running

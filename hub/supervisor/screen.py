@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
@@ -160,7 +160,9 @@ def table(services: tuple[Service, ...], standing: Mapping[str, Standing], now: 
     """Every process: how it stands, for how long, how often it was restarted, and where it is or what it lacks."""
     found = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("process", "state", "since", "pid", "restarts", ""):
-        found.add_column(heading, no_wrap=heading != "", justify="right" if heading in {"pid", "restarts"} else "left")
+        justify: JustifyMethod = "right" if heading in {"pid", "restarts"} else "left"
+        # What a process says may be long; a table that changes its height every second cannot be read.
+        found.add_column(heading, no_wrap=True, overflow="ellipsis", justify=justify)
     for service in services:
         stands = standing.get(service.name)
         if stands is None:
