@@ -27,6 +27,10 @@ def command(ctx: click.Context, check: bool, as_json: bool, plain: bool) -> None
     wanted = plan(settings)
     console = Console()
     if check:
+        from hub.edge.process import choose  # noqa: PLC0415 - `hub up` itself never loads a connector
+
+        for name in settings.connectors:
+            choose(settings, name)
         running.check(wanted, settings)
         _show(wanted, settings, console)
         return

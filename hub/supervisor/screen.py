@@ -8,7 +8,6 @@ from typing import Protocol, Self, TextIO
 
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -161,8 +160,7 @@ def table(services: tuple[Service, ...], standing: Mapping[str, Standing], now: 
     found = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("process", "state", "since", "pid", "restarts", ""):
         justify: JustifyMethod = "right" if heading in {"pid", "restarts"} else "left"
-        # What a process says may be long; a table that changes its height every second cannot be read.
-        found.add_column(heading, no_wrap=True, overflow="ellipsis", justify=justify)
+        found.add_column(heading, no_wrap=heading != "", justify=justify)
     for service in services:
         stands = standing.get(service.name)
         if stands is None:
@@ -176,7 +174,8 @@ def table(services: tuple[Service, ...], standing: Mapping[str, Standing], now: 
             duration((now - stands.since).total_seconds()),
             str(stands.pid or ""),
             str(stands.restarts or ""),
-            escape(said or ""),
+            # Cut off at the edge: a table that changes its height every second cannot be read.
+            Text(said or "", no_wrap=True, overflow="ellipsis"),
         )
     return found
 
