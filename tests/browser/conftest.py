@@ -25,7 +25,7 @@ from hub.journeys.clocks import calendar_for
 from hub.journeys.load import SHIPPED, load_files, parse
 from hub.journeys.model import Journeys
 from hub.memory import tables
-from hub.routing.case import Case
+from hub.routing.case import Case, Entry
 from hub.routing.step import World, step
 from schemas.envelope import Event, Message
 from schemas.facts import Facts
@@ -120,7 +120,7 @@ class Story:
     def tell(self, engine: Engine) -> Case:
         """Run it through the step and store what the worker would."""
         case: Case | None = None
-        entries = []
+        entries: list[Entry] = []
         for event in self.events:
             decision = step(case, event, WORLD)
             case, entries = decision.case, [*entries, *decision.entries]

@@ -55,7 +55,7 @@ def test_a_page_is_accessible_in_light_and_dark_and_on_a_phone_and_loads_nothing
     assert answer.status == EXPECTED.get(name, 200)
 
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # the two words it takes
+        page.emulate_media(color_scheme=scheme)
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
     page.set_viewport_size({"width": PHONE, "height": 800})

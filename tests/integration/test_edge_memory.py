@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from connectors.sdk import Receipt
-from hub.edge.memory import EdgeMemory, Held, Kind, State, open_engine
+from hub.edge.memory import EdgeMemory, EffectRow, Held, Kind, State, open_engine
 from hub.edge.messages import Place
 from schemas.tasks import TaskStatus
 
@@ -19,8 +19,8 @@ def memory(database_url: str) -> Iterator[EdgeMemory]:
     engine.dispose()
 
 
-def begin(memory: EdgeMemory, key: str, kind: Kind = Kind.RAISED, at_ms: int = 1000) -> object:
-    return memory.begin(key, case="0TJ9-4QXM-7C2K-VN3H", task="check-home", kind=kind, place=PLACE, at_ms=at_ms)
+def begin(memory: EdgeMemory, key: str, kind: Kind = Kind.RAISED, at_ms: int = 1000) -> EffectRow | None:
+    return memory.begin(key, case="0TJ9-4QXM-7C2K-VN3K", task="check-home", kind=kind, place=PLACE, at_ms=at_ms)
 
 
 def test_an_intention_is_found_by_whoever_comes_next_and_an_outcome_ends_it(memory: EdgeMemory) -> None:
@@ -28,7 +28,7 @@ def test_an_intention_is_found_by_whoever_comes_next_and_an_outcome_ends_it(memo
     assert memory.in_doubt()
     again = memory.begin("a", case="x", task="y", kind=Kind.RAISED, place=PLACE, at_ms=2000)
     assert again is not None
-    assert (again.state, again.receipt, again.case) == (State.INTENT, None, "0TJ9-4QXM-7C2K-VN3H")
+    assert (again.state, again.receipt, again.case) == (State.INTENT, None, "0TJ9-4QXM-7C2K-VN3K")
 
     row = memory.finish("a", Receipt(status=TaskStatus.ACCEPTED, reference="00012345"), 3000)
 
@@ -51,7 +51,7 @@ def test_an_instruction_set_aside_is_an_intention_again_once_it_is_replayed(memo
     before = begin(memory, "a")
 
     assert before is not None
-    assert before.state is State.ASIDE  # type: ignore[attr-defined] - begin gives rows
+    assert before.state is State.ASIDE
     assert memory.in_doubt()
 
 
@@ -63,7 +63,7 @@ def test_an_outcome_without_an_intention_is_a_defect(memory: EdgeMemory) -> None
 def test_the_instructions_of_a_task_come_in_their_order(memory: EdgeMemory) -> None:
     for at_ms, key in ((1000, "b"), (2000, "a"), (3000, "c")):
         begin(memory, key, at_ms=at_ms)
-    assert [row.effect_key for row in memory.task_rows("0TJ9-4QXM-7C2K-VN3H", "check-home")] == ["b", "a", "c"]
+    assert [row.effect_key for row in memory.task_rows("0TJ9-4QXM-7C2K-VN3K", "check-home")] == ["b", "a", "c"]
     assert memory.unfinished() == 3
 
 

@@ -1,9 +1,10 @@
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from connectors.sdk import Fact, LegacyRecord, Progress, Receipt, TranslationError
+from connectors.sdk import Fact, LegacyRecord, Progress, Receipt, Said, TranslationError
 from hub.edge.memory import EffectRow, Kind, State
 from hub.edge.wrapping import Speaker, report, wrap
 from schemas.envelope import Department
@@ -26,18 +27,18 @@ def fact(status: str = "accepted") -> Fact:
     return Fact(event=WorksOrderChanged, data=order, subject="00032896", effective_at=NOW)
 
 
-def progress(**changes: object) -> Progress:
-    given = {
+def progress(**changes: Any) -> Progress:
+    given: dict[str, Any] = {
         "status": TaskStatus.COMPLETED,
         "effective_at": NOW,
         "effect_key": EFFECT.effect_key,
         "answers": Facts(steps_at_door=3),
     }
-    return Progress(**(given | changes))  # type: ignore[arg-type] - the fields of Progress, by name
+    return Progress(**(given | changes))
 
 
 def test_the_same_record_read_twice_makes_the_same_ids_and_another_version_others() -> None:
-    said = [fact(), fact("completed"), progress()]
+    said: list[Said] = [fact(), fact("completed"), progress()]
     newer = LegacyRecord(dataset="works-orders", key="00012345", position="00012345|8", values={})
 
     first = wrap(SPEAKER, RECORD, said, lambda _: EFFECT, NOW)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, event, text
@@ -50,7 +51,7 @@ def test_the_same_key_gets_the_first_answer_for_ever(outbox: Outbox, url: str) -
 
 def test_what_arrives_together_shares_a_commit_and_the_first_of_a_key_wins(url: str) -> None:
     outbox = Outbox(url)
-    commits = []
+    commits: list[Any] = []
     event.listen(outbox._engine, "commit", commits.append)
     waiting: list[Future[Receipt]] = [outbox.accept(row(f"k{n % 50}", reference=f"r{n}")) for n in range(100)]
     outbox.start()
