@@ -66,7 +66,7 @@ class Nobody(StrEnum):
 
     SEVERAL = "several people are on record in social care under this NHS number"
     ANOTHER = "the person on record in social care has another NHS number or date of birth"
-    UNKNOWN = "the person is not on record in social care, and no name was given to open a record"
+    UNKNOWN = "the person is not on record in social care, and neither a name nor a home was given to open a record"
 
 
 class Meanings(ConnectorSettings):
@@ -122,6 +122,8 @@ class Meanings(ConnectorSettings):
     """Width of a referral's details."""
     full_name: WidthQuirk = WidthQuirk(width=62)
     """Width of a name."""
+    unnamed: str = "The Occupier"
+    """Whom a referral is for where only the home is known: a welfare check."""
     read_from: date = Field(default=date(2000, 1, 1))
     """The first poll reads what changed since this day."""
 
@@ -266,10 +268,12 @@ def person_for(found: Sequence[Mapping[str, Any]], facts: Facts, meanings: Meani
         return Nobody.SEVERAL
     if found:
         return {"PersonId": found[0]["PersonId"]} if _is_same(found[0], facts, meanings) else Nobody.ANOTHER
-    if facts.person_name is None:
+    # A welfare check asks who lives there: the place is known before the person.
+    name = facts.person_name or (meanings.unnamed if facts.uprn else None)
+    if name is None:
         return Nobody.UNKNOWN
     person: dict[str, Any] = {
-        "FullName": meanings.full_name.cut(_plain(facts.person_name)),
+        "FullName": meanings.full_name.cut(_plain(name)),
         "DateOfBirth": meanings.day.write(facts.date_of_birth),
     }
     return {"NewPerson": person | ({"NHSNumber": int(facts.nhs_number)} if facts.nhs_number else {})}

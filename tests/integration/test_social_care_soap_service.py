@@ -469,7 +469,10 @@ def test_a_person_without_name_or_number_is_refused(simulator: SocialCareSimulat
     with connected(simulator) as connector:
         receipt = connector.apply(raised(facts=Facts(phone="01632 960771")))
 
-    assert receipt.reason == "the person is not on record in social care, and no name was given to open a record"
+    assert (
+        receipt.reason
+        == "the person is not on record in social care, and neither a name nor a home was given to open a record"
+    )
 
 
 # --- reading

@@ -134,6 +134,9 @@ def test_a_date_of_birth_that_is_not_known_there_says_nothing() -> None:
 
 def test_nobody_can_be_opened_without_a_name() -> None:
     assert mapping.person_for([], Facts(date_of_birth=date(1941, 2, 3)), MEANINGS) is Nobody.UNKNOWN
+    occupier = mapping.person_for([], Facts.model_validate({"uprn": "100000000017"}), MEANINGS)
+    assert not isinstance(occupier, Nobody)
+    assert occupier["NewPerson"]["FullName"] == "The Occupier"
 
 
 def test_work_the_council_has_no_referral_type_for_names_those_it_has() -> None:
