@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -28,11 +29,19 @@ def words(command: str) -> list[str]:
     return shlex.split(command.replace(".venv/bin/hub", str(ROOT / ".venv" / "bin" / "hub")))
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @pytest.fixture
 def council(tmp_path: Path, broker: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the README's settings file, the addresses of the test's own servers in the place of the council's."""
     text = SETTINGS[0].replace("kafka-1.example.gov.uk:9092", broker.bootstrap)
     text = text.replace("replication = 3", "replication = 1\npartitions = 4")
+    text = text.replace("[web.memory]", f"[web]\nport = {free_port()}\n\n[web.memory]")
+    text = text.replace("[worker.memory]", f"[worker]\nhealth_port = {free_port()}\n\n[worker.memory]")
     text = re.sub(r"postgresql\+psycopg://[^\"]+", lambda _: postgres_url, text)
     (tmp_path / "hub.toml").write_text(text, encoding="utf-8")
     monkeypatch.setenv("HUB_COUNCIL_KEY", "an invented council's key")
@@ -72,8 +81,8 @@ def assert_it_comes_up_and_goes_down(council: Path) -> None:
         states: dict[str, str] = {}
         for line in up.stdout:
             change = json.loads(line)
-            states[change.get("process", "")] = change.get("state", "")
-            if states.get("worker") == states.get("web") == "running":
+            states[change["process"]] = change["state"]
+            if states.get("worker") == states.get("web") == "ready":
                 break
         up.send_signal(signal.SIGINT)
         up.stdout.read()
