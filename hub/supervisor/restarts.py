@@ -7,7 +7,7 @@ from hub.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_RESTART
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 30.0
-WELL_AFTER_S = 60.0
+WELL_AFTER_S = 10.0
 """A process that was ready for so long is well: its next end counts as its first."""
 
 
