@@ -96,6 +96,6 @@ def test_a_demo_of_the_readme_finishes_every_case(command: str) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     if "--json" in command:
-        assert json.loads(done.stdout)["finished"] == 40
+        assert json.loads(done.stdout)["ended"] == 40
     else:
         assert "all 200 cases finished" in done.stdout

@@ -8,9 +8,11 @@ from hub.broker import processes
 
 
 def test_a_process_outlives_its_start_and_writes_to_its_log(tmp_path: Path) -> None:
-    log, pid_file = tmp_path / "log", tmp_path / "pid"
+    log, pid_file, ready = tmp_path / "log", tmp_path / "pid", tmp_path / "ready"
+    os.mkfifo(ready)
 
-    pid = processes.spawn(["/bin/sh", "-c", "echo here; exec sleep 60"], log, pid_file)
+    pid = processes.spawn(["/bin/sh", "-c", f"echo here; echo > {ready}; exec sleep 60"], log, pid_file)
+    ready.read_text(encoding="utf-8")  # returns once it has written
 
     assert processes.running(pid_file) == pid
     assert processes.end([pid_file], within_s=10) == []
