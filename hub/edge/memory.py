@@ -1,7 +1,6 @@
 """What a connector's process remembers, in SQL of its own: checkpoints, the effect ledger, links, and records set aside.
 
-Nobody else writes it. Every table begins with the connector's name, so several connectors may share one PostgreSQL. Each method is one
-transaction; on SQLite it is on disk before the method returns. Times are milliseconds since 1970 UTC, as in the worker's memory.
+Nobody else writes it. Each method is one transaction; on SQLite it is on disk before the method returns. The tables are in `tables.py`.
 """
 
 import json
@@ -12,82 +11,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    MetaData,
-    Row,
-    Table,
-    Text,
-    create_engine,
-    delete,
-    event,
-    insert,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, Engine, Row, Table, create_engine, delete, event, func, insert, select, text, update
 from sqlalchemy.engine import make_url
 
 from connectors.sdk.contract import Checkpoint, Receipt
 from hub.edge.messages import Place
+from hub.edge.tables import checkpoints, effects, held, links, metadata
 from schemas.tasks import TaskStatus
-
-metadata = MetaData()
-
-checkpoints = Table(
-    "checkpoints",
-    metadata,
-    Column("connector", Text, primary_key=True),
-    Column("dataset", Text, primary_key=True),
-    Column("body", Text, nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-)
-
-effects = Table(
-    "effects",
-    metadata,
-    Column("connector", Text, primary_key=True),
-    # The id of the instruction's event, 32 hexadecimal characters.
-    Column("effect_key", Text, primary_key=True),
-    Column("case_ref", Text, nullable=False, index=True),
-    Column("task", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    # What the receipt said; NULL until there is one.
-    Column("status", Text),
-    Column("reference", Text),
-    Column("reason", Text),
-    # Where the instruction stood, for people.
-    Column("topic", Text, nullable=False),
-    Column("part", Integer, nullable=False),
-    Column("place", BigInteger, nullable=False),
-    Column("began_ms", BigInteger, nullable=False),
-    Column("ended_ms", BigInteger),
-)
-
-links = Table(
-    "links",
-    metadata,
-    Column("connector", Text, primary_key=True),
-    Column("legacy_key", Text, primary_key=True),
-    Column("effect_key", Text, nullable=False),
-)
-
-held = Table(
-    "held",
-    metadata,
-    Column("connector", Text, primary_key=True),
-    # The id of its dead letter's record: two readings of one version of a record are one.
-    Column("record_id", Text, primary_key=True),
-    Column("dataset", Text, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("since_ms", BigInteger, nullable=False),
-)
 
 
 class Kind(StrEnum):
@@ -109,6 +39,8 @@ class State(StrEnum):
     """The legacy system refused it."""
     ASIDE = "aside"
     """It could not be put into the system's words and lies among the dead letters; later instructions of its task wait there too."""
+    UNKNOWN = "unknown"
+    """It lies among the dead letters too, but may have been written: whoever tries it again must look, as with an intent."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +61,11 @@ class EffectRow:
     def receipt(self) -> Receipt | None:
         """What the legacy system made of it; None until that is known."""
         return Receipt(status=self.status, reference=self.reference, reason=self.reason) if self.status else None
+
+    @property
+    def perhaps_written(self) -> bool:
+        """Whether nobody knows if the legacy system has it."""
+        return self.state in {State.INTENT, State.UNKNOWN}
 
 
 @dataclass(frozen=True)
@@ -243,14 +180,6 @@ class EdgeMemory:
             effect_key = connection.scalar(query)
             return None if effect_key is None else self._effect(connection, effect_key)
 
-    def in_doubt(self) -> bool:
-        """Whether an instruction is on its way whose reference is not known yet."""
-        query = select(effects.c.effect_key).where(
-            effects.c.connector == self._connector, effects.c.state == State.INTENT
-        )
-        with self._engine.connect() as connection:
-            return connection.execute(query.limit(1)).first() is not None
-
     # Writing.
 
     def begin(self, effect_key: str, *, case: str, task: str, kind: Kind, place: Place, at_ms: int) -> EffectRow | None:
@@ -276,7 +205,7 @@ class EdgeMemory:
                         began_ms=at_ms,
                     )
                 )
-            elif before.state is State.ASIDE:
+            elif before.state in {State.ASIDE, State.UNKNOWN}:
                 self._change(connection, [effect_key], state=State.INTENT)
             return before
 
@@ -300,10 +229,10 @@ class EdgeMemory:
                 self._link(connection, receipt.reference, effect_key)
             return row
 
-    def set_aside(self, effect_key: str) -> None:
-        """An instruction went to the dead letters."""
+    def set_aside(self, effect_key: str, *, perhaps_written: bool = False) -> None:
+        """An instruction goes to the dead letters; `perhaps_written` where the legacy system may have it all the same."""
         with self._engine.begin() as connection:
-            self._change(connection, [effect_key], state=State.ASIDE)
+            self._change(connection, [effect_key], state=State.UNKNOWN if perhaps_written else State.ASIDE)
 
     def task_rows(self, case: str, task: str) -> list[EffectRow]:
         """Every instruction about one task, oldest first."""
@@ -316,12 +245,14 @@ class EdgeMemory:
             return [_effect_row(row) for row in connection.execute(query)]
 
     def unfinished(self) -> int:
-        """How many instructions have an intention and no outcome."""
-        query = select(effects.c.effect_key).where(
-            effects.c.connector == self._connector, effects.c.state == State.INTENT
+        """How many instructions have an intention and no outcome: any of them may be on its way into the legacy system."""
+        query = (
+            select(func.count())
+            .select_from(effects)
+            .where(effects.c.connector == self._connector, effects.c.state == State.INTENT)
         )
         with self._engine.connect() as connection:
-            return len(connection.execute(query).all())
+            return connection.execute(query).scalar_one()
 
     # Steps of a transaction.
 

@@ -1,15 +1,16 @@
 """Applies a department's tasks to its legacy system: consume, ledger, apply, ledger, report, commit.
 
 Before anything is done about an instruction, the ledger holds the intention; before its offset is committed, its outcome is in the ledger
-and reported to its case. So after a crash anywhere an instruction is found in one of three states: unknown (do it), intended (it may be
+and reported to its case. So after a crash anywhere an instruction is found in one of three states: new (do it), intended (it may be
 in the legacy system: class A and C repeat it, which writes nothing twice; class B looks for it first), ended (report it again: the report
-has the same id). Instructions are taken in the order of their partition. While the legacy system is away the one in hand is tried again
-and again, and the group is shown that this member lives.
+has the same id). One that was set aside after it may have been written is in doubt when it is replayed, as if it were only intended.
+Instructions are taken in the order of their partition. While the legacy system is away the one in hand is tried again and again, and the
+group is shown that this member lives.
 """
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -18,7 +19,7 @@ from connectors.sdk.contract import Effect, EffectClass, Instruction, Receipt, S
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
 from connectors.sdk.errors import ConnectorError, ContractBroken, OutcomeUnknown, RetryLater, TranslationError
 from connectors.sdk.manifest import Manifest
-from hub.dead_letters.letter import dead_letter
+from hub.dead_letters.letter import attempts_before, dead_letter
 from hub.edge.condition import Backoff
 from hub.edge.kafka import Receiver
 from hub.edge.memory import EffectRow, Kind, State
@@ -36,6 +37,10 @@ _SHOW_LIFE_S = 3.0
 
 class Stopping(Exception):
     """The process stops while an instruction waits; whoever starts next finds it in the ledger."""
+
+
+class PerhapsWritten(TranslationError):
+    """An instruction is set aside though it may be in the legacy system: its replay has to look before it writes."""
 
 
 class SinkRunner:
@@ -70,12 +75,11 @@ class SinkRunner:
             while not self._edge.stop.is_set():
                 batch = self._receiver.poll(_POLL_S, _AT_ONCE)
                 self._look_at_membership()
-                try:
-                    for record in batch:
-                        self._take(record)
-                except Stopping:
-                    pass
+                with suppress(Stopping):
+                    self._take_all(batch)
                 self._flush()
+                if batch:
+                    self._count_unfinished()
         finally:
             self._let_go()
             self._receiver.close()
@@ -98,6 +102,16 @@ class SinkRunner:
         if self._done:
             self._receiver.commit(self._done.values())
             self._done = {}
+
+    def _take_all(self, batch: list[Incoming]) -> None:
+        """A slow legacy system keeps neither what is done from being reported nor the group from seeing that this member lives."""
+        shown = time.monotonic()
+        for record in batch:
+            self._take(record)
+            if time.monotonic() - shown >= _SHOW_LIFE_S:
+                self._flush()
+                self._receiver.stay()
+                shown = time.monotonic()
 
     def _take(self, record: Incoming) -> None:
         """One record of the topic, to its end."""
@@ -126,9 +140,9 @@ class SinkRunner:
         outcome = "repeated"
         if row is None:
             try:
-                receipt = self._receipt(event, others, in_doubt=before is not None and before.state is State.INTENT)
+                receipt = self._receipt(event, others, in_doubt=before is not None and before.perhaps_written)
             except TranslationError as error:
-                memory.set_aside(key)
+                memory.set_aside(key, perhaps_written=isinstance(error, PerhapsWritten))
                 self._set_aside(record, error.code, f"{self._edge.speaker.connector}: {error}")
                 return
             row = memory.finish(key, receipt, _now_ms())
@@ -152,7 +166,7 @@ class SinkRunner:
         Raises:
             TranslationError: it cannot be put into the system's words, or waits for an earlier one that could not.
         """
-        aside = [row for row in others if row.state is State.ASIDE]
+        aside = [row for row in others if row.state in {State.ASIDE, State.UNKNOWN}]
         if aside and isinstance(event, TaskWithdrawn):
             return self._withdraw_unsent(aside, others)
         if aside:
@@ -167,7 +181,7 @@ class SinkRunner:
         cancelled = Receipt(
             status=TaskStatus.CANCELLED, reason="It was withdrawn before it reached the department's system."
         )
-        if any(row.state is State.APPLIED for row in others):
+        if any(row.state in {State.APPLIED, State.UNKNOWN} for row in others):
             raise TranslationError(
                 "an earlier instruction of this task lies among the dead letters.", code="waits-for-earlier"
             )
@@ -176,14 +190,20 @@ class SinkRunner:
         return cancelled
 
     def _apply(self, effect: Effect, in_doubt: bool) -> Receipt:
-        """Until there is a receipt; waits as long as the legacy system is away."""
+        """Until there is a receipt; waits as long as the legacy system is away.
+
+        Raises:
+            TranslationError: it cannot be put into the system's words, and was not written.
+            PerhapsWritten: the connector failed, or cannot tell what it wrote.
+        """
         backoff: Backoff | None = None
+        failed = False
         while True:
-            connector: SinkConnector[Any] | None = None
             try:
                 connector = self._reach()
                 backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
                 found = self._found(connector, effect) if in_doubt else None
+                in_doubt = False
                 receipt = found or connector.apply(effect)
             except RetryLater as error:
                 self._edge.conditions.away(PART, str(error))
@@ -195,16 +215,22 @@ class SinkRunner:
             except ContractBroken as error:
                 in_doubt = True
                 self._break(str(error))
-            except (TranslationError, ConnectorConfigurationError):
+            except TranslationError as error:
+                if in_doubt:
+                    raise PerhapsWritten(f"{error} It may have been written.", code=error.code) from None
+                raise
+            except ConnectorConfigurationError:
                 raise
             except (ConnectorError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
                 # A defect of the connector. Whether it wrote before it failed, only a look-up can tell.
                 self._log.error("the connector failed", outcome="defect", exc_info=error)
-                if not in_doubt and self._manifest.effect_class is EffectClass.B:
-                    in_doubt = True
+                in_doubt = True
+                if not failed and self._manifest.effect_class is EffectClass.B:
+                    failed = True
                     continue
-                raise TranslationError(
-                    f"{type(error).__name__} in the connector's apply, a defect of it.", code="defect"
+                raise PerhapsWritten(
+                    f"{type(error).__name__} in the connector's apply, a defect of it. It may have been written.",
+                    code="defect",
                 ) from None
             else:
                 self._edge.conditions.well(PART)
@@ -226,7 +252,7 @@ class SinkRunner:
             Stopping: the process stops.
         """
         self._flush()
-        self._edge.metrics.unfinished.set(self._edge.memory.unfinished())
+        self._count_unfinished()
         until = time.monotonic() + wait_s
         while (left_s := until - time.monotonic()) > 0:
             if self._edge.stop.wait(min(left_s, _SHOW_LIFE_S)):
@@ -234,9 +260,13 @@ class SinkRunner:
             self._receiver.stay()
         self._receiver.stay()
 
+    def _count_unfinished(self) -> None:
+        self._edge.metrics.unfinished.set(self._edge.memory.unfinished())
+
     def _report(self, event: Instruction, row: EffectRow) -> None:
         assert row.receipt is not None
-        said = report(self._edge.speaker, event, row.receipt, row.ended_at or datetime.now(UTC))
+        assert row.ended_at is not None
+        said = report(self._edge.speaker, event, row.receipt, row.ended_at)
         self._outgoing.append(Outgoing(CASE_EVENTS.name, said.partitionkey.encode(), said.encode(), EVENT_HEADERS))
 
     def _set_aside(self, record: Incoming, code: str, reason: str) -> None:
@@ -250,7 +280,7 @@ class SinkRunner:
             component=self._edge.speaker.connector,
             key=record.key,
             value=record.value,
-            attempt=int(record.header("attempt") or 0) + 1,
+            attempt=attempts_before(record.headers) + 1,
         )
         self._outgoing.append(Outgoing(self._topic.dead_letters, letter.key, letter.value, letter.headers))
         self._edge.metrics.effects.labels("set-aside").inc()

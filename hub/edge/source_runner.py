@@ -186,7 +186,7 @@ class SourceRunner:
     def _settle_doubt(self, said: Iterable[object]) -> bool:
         """Wait while the sink may just be writing the record that a progress knows by its legacy key alone; False on a stop."""
         for progress in (item for item in said if isinstance(item, Progress) and item.effect_key is None):
-            while self._effect_of(progress) is None and self._edge.memory.in_doubt():
+            while self._effect_of(progress) is None and self._edge.memory.unfinished():
                 if self._edge.stop.wait(_DOUBT_S):
                     return False
         return True

@@ -1,5 +1,6 @@
 """A connector's process on a real Kafka: tasks in, statuses out, facts out, and every way it can be interrupted."""
 
+import getpass
 import json
 import os
 import signal
@@ -299,6 +300,10 @@ def test_what_cannot_be_understood_is_set_aside_and_the_rest_flows(make_site: Ca
     assert letters[0]["reason"] == "housing-tasks: the record is not JSON in UTF-8."
     assert "9 bytes that are not JSON" in register.hub("dead-letters", "show", letters[0]["id"])
     assert "{not json" in register.hub("dead-letters", "show", letters[0]["id"], "--reveal")
+    (trace,) = (register.folder / ".hub" / "revealed.ndjson").read_text().splitlines()
+    assert json.loads(trace)["id"] == letters[0]["id"]
+    assert json.loads(trace)["who"] == getpass.getuser()
+    assert "{not json" not in trace
 
 
 def test_an_instruction_without_a_code_goes_in_once_its_code_is_mapped_and_it_is_replayed(
@@ -332,6 +337,77 @@ def test_a_withdrawal_of_what_never_went_in_is_settled_without_the_legacy_system
 
     assert (said[0].data.status, said[0].data.withdrawal) == ("cancelled", True)
     assert register.entries() == 0
+
+
+@pytest.mark.parametrize("trouble", ["unknown-after-write", "failed-after-write"])
+def test_what_was_written_and_then_set_aside_is_looked_up_when_it_is_replayed(
+    make_site: Callable[..., Site], trouble: str
+) -> None:
+    register, event = make_site(QUIET), raised()
+    for name in (trouble, "blind"):
+        (register.troubles / name).touch()
+
+    with register.connector() as threads:
+        register.ask(event, withdrawn(event))
+        letter = eventually(lambda: letters_of(register, "not-translatable"))[0]
+        eventually(lambda: letters_of(register, "waits-for-earlier"))
+        (register.troubles / "blind").unlink()
+        register.hub("dead-letters", "replay", letter["id"])
+        said = eventually(lambda: register.statuses(event.partitionkey))
+        eventually(lambda: "hub_connector_unfinished_effects 0.0" in metrics(threads.health_port))
+
+    assert "may have been written" in letter["reason"]
+    assert (said[0].data.status, said[0].data.withdrawal) == ("accepted", False)
+    assert register.entries() == 1
+
+
+def test_the_largest_record_of_a_topic_finds_room_among_its_dead_letters(make_site: Callable[..., Site]) -> None:
+    register, event = make_site(QUIET), raised()
+    case = case_reference(NOW, uuid4().hex).encode()
+
+    with register.connector():
+        register.sender.send([Outgoing(HOUSING_TASKS.name, case, os.urandom(1_048_400))])
+        register.ask(event)
+        eventually(lambda: register.statuses(event.partitionkey))
+        (letter,) = eventually(lambda: letters_of(register, "not-json"))
+
+    assert "1048400 bytes that are not JSON" in register.hub("dead-letters", "show", letter["id"])
+
+
+def test_a_replayed_record_that_says_nonsense_of_its_attempts_is_set_aside_all_the_same(
+    make_site: Callable[..., Site],
+) -> None:
+    register = make_site(QUIET)
+    case = case_reference(NOW, uuid4().hex).encode()
+
+    with register.connector():
+        register.sender.send([Outgoing(HOUSING_TASKS.name, case, b"{", (("attempt", b"often"),))])
+        letters = eventually(lambda: letters_of(register, "not-json"))
+
+    assert letters[0]["tried"] == 1
+
+
+def test_what_is_read_while_a_member_only_shows_that_it_lives_is_read_again(
+    bootstrap: str, make_site: Callable[..., Site]
+) -> None:
+    register, events = make_site(QUIET), [raised(), raised()]
+    group = f"stay-{uuid4().hex}"
+    receiver = Receiver(KafkaSettings(), bootstrap, group, group, [HOUSING_TASKS.name])
+    wanted = {event.partitionkey.encode() for event in events}
+    eventually(receiver.assigned)
+    receiver._consumer.pause = lambda *_: None  # as for a partition that is assigned within the very poll
+    register.ask(*events)
+    for _ in range(200):
+        receiver.stay()
+        time.sleep(0.005)
+    found: set[bytes | None] = set()
+
+    def all_read() -> bool:
+        found.update(record.key for record in receiver.poll(0.5, 500))
+        return wanted <= found
+
+    eventually(all_read)
+    receiver.close()
 
 
 def test_a_legacy_record_of_an_unmapped_status_is_said_once_its_status_is_mapped(
@@ -374,6 +450,11 @@ def letters_of(register: Site, code: str) -> list[dict[str, Any]]:
 def facts_of(register: Site, subject: str) -> list[dict[str, Any]]:
     records = read_all(KafkaSettings(), register.bootstrap, [FACTS[Department.HOUSING].name])
     return [json.loads(r.value or b"") for r in records if r.key == subject.encode()]
+
+
+def metrics(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        return str(answer.read().decode())
 
 
 def unready(port: int, words: str) -> str:

@@ -25,7 +25,7 @@ def begin(memory: EdgeMemory, key: str, kind: Kind = Kind.RAISED, at_ms: int = 1
 
 def test_an_intention_is_found_by_whoever_comes_next_and_an_outcome_ends_it(memory: EdgeMemory) -> None:
     assert begin(memory, "a") is None
-    assert memory.in_doubt()
+    assert memory.unfinished() == 1
     again = memory.begin("a", case="x", task="y", kind=Kind.RAISED, place=PLACE, at_ms=2000)
     assert again is not None
     assert (again.state, again.receipt, again.case) == (State.INTENT, None, "0TJ9-4QXM-7C2K-VN3K")
@@ -33,7 +33,7 @@ def test_an_intention_is_found_by_whoever_comes_next_and_an_outcome_ends_it(memo
     row = memory.finish("a", Receipt(status=TaskStatus.ACCEPTED, reference="00012345"), 3000)
 
     assert (row.state, row.receipt) == (State.APPLIED, Receipt(status=TaskStatus.ACCEPTED, reference="00012345"))
-    assert not memory.in_doubt()
+    assert memory.unfinished() == 0
     assert memory.effect_of("00012345") == row == memory.effect("a")
 
 
@@ -46,13 +46,28 @@ def test_what_the_legacy_system_refused_is_remembered_with_its_reason(memory: Ed
 def test_an_instruction_set_aside_is_an_intention_again_once_it_is_replayed(memory: EdgeMemory) -> None:
     begin(memory, "a")
     memory.set_aside("a")
-    assert not memory.in_doubt()
+    assert memory.unfinished() == 0
 
     before = begin(memory, "a")
 
     assert before is not None
     assert before.state is State.ASIDE
-    assert memory.in_doubt()
+    assert memory.unfinished() == 1
+
+
+def test_an_instruction_set_aside_that_may_have_been_written_is_in_doubt_when_it_is_replayed(
+    memory: EdgeMemory,
+) -> None:
+    begin(memory, "a")
+    memory.set_aside("a", perhaps_written=True)
+    assert memory.unfinished() == 0
+
+    before = begin(memory, "a")
+
+    assert before is not None
+    assert before.state is State.UNKNOWN
+    assert before.perhaps_written
+    assert memory.unfinished() == 1
 
 
 def test_an_outcome_without_an_intention_is_a_defect(memory: EdgeMemory) -> None:
@@ -92,5 +107,5 @@ def test_connectors_that_share_a_database_do_not_see_each_other(database_url: st
     begin(ours, "a")
     ours.move_on("d", {"n": 1}, learned={}, at_ms=1)
 
-    assert (theirs.effect("a"), theirs.checkpoint("d"), theirs.in_doubt()) == (None, None, False)
+    assert (theirs.effect("a"), theirs.checkpoint("d"), theirs.unfinished()) == (None, None, 0)
     engine.dispose()

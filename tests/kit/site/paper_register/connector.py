@@ -19,6 +19,7 @@ from connectors.sdk import (
     Said,
     SinkConnector,
     SourceConnector,
+    TranslationError,
 )
 from schemas.tasks import TaskStatus, TaskWithdrawn
 
@@ -33,7 +34,10 @@ class Settings(mapping.Meanings):
     file: Path
     """The SQLite file."""
     troubles: Path | None = None
-    """A folder in which a test asks for one trouble: killed-before-write, killed-after-write, unknown-after-write, away."""
+    """A folder in which a test asks for troubles.
+
+    killed-before-write, killed-after-write, unknown-after-write, failed-after-write: once; away, blind (look-ups fail): while it stands.
+    """
 
 
 class PaperRegister(SourceConnector[Settings], SinkConnector[Settings]):
@@ -81,9 +85,13 @@ class PaperRegister(SourceConnector[Settings], SinkConnector[Settings]):
             os.kill(os.getpid(), signal.SIGKILL)
         if self._asked_for("unknown-after-write", once=True):
             raise OutcomeUnknown("The register went silent.")
+        if self._asked_for("failed-after-write", once=True):
+            raise ValueError("A defect of this connector.")
         return Receipt(status=status, reference=str(job))
 
     def find(self, effect: Effect) -> Receipt | None:
+        if self._asked_for("blind"):
+            raise TranslationError("jobs: the status of this job has no meaning.")
         with self._register() as register:
             row = register.execute(
                 "SELECT number FROM jobs WHERE hub_ref = ? ORDER BY number", (effect.key,)

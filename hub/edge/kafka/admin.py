@@ -1,0 +1,134 @@
+"""Looks at a cluster and its topics, and makes those that are missing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import KafkaError
+
+from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer
+from hub.errors import ConfigurationError, RestartMe
+from hub.settings import KafkaSettings
+
+
+@dataclass(frozen=True)
+class ClusterFacts:
+    """A cluster that answered."""
+
+    identifier: str
+    nodes: frozenset[int]
+
+
+@dataclass(frozen=True)
+class TopicFacts:
+    """A topic, as it is or as it should be; `configs` holds what is set on the topic itself."""
+
+    name: str
+    partitions: int
+    replication: int
+    configs: Mapping[str, str] = field(default_factory=dict)
+
+
+def cluster_at(bootstrap: str, within_s: float) -> ClusterFacts | None:
+    """The cluster without security at `bootstrap`; None where none answers in time."""
+    try:
+        with _admin(KafkaSettings(), bootstrap, within_s) as admin:
+            described = admin.describe_cluster()
+    except RestartMe:
+        return None
+    nodes = frozenset(int(broker["broker_id"]) for broker in described["brokers"] if not broker.get("is_fenced"))
+    return ClusterFacts(described["cluster_id"], nodes)
+
+
+class Topics:
+    """Looks at topics and makes them. Use it in a `with` of `topics_of`."""
+
+    def __init__(self, admin: Any) -> None:
+        self._admin = admin
+
+    def existing(self, names: Sequence[str]) -> dict[str, TopicFacts]:
+        """Those of `names` that exist."""
+        present = sorted(set(self._admin.list_topics()).intersection(names))
+        if not present:
+            return {}
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in present]
+        configs = self._admin.describe_configs(resources, config_filter="all")["topic"]
+        found = {}
+        for topic in self._admin.describe_topics(present):
+            name, partitions = topic["name"], topic["partitions"]
+            of_topic = {
+                key: str(config["value"])
+                for key, config in configs[name].items()
+                if config["config_source"] == "DYNAMIC_TOPIC_CONFIG"
+            }
+            replicas = min((len(partition["replica_nodes"]) for partition in partitions), default=0)
+            found[name] = TopicFacts(name, len(partitions), replicas, of_topic)
+        return found
+
+    def create(self, topics: Sequence[TopicFacts]) -> None:
+        """Make topics that do not exist, and return when every partition has a leader.
+
+        Raises:
+            ConfigurationError: the cluster refuses one, for instance more copies than it has brokers.
+        """
+        wanted = {
+            topic.name: {
+                "num_partitions": topic.partitions,
+                "replication_factor": topic.replication,
+                "configs": dict(topic.configs),
+            }
+            for topic in topics
+        }
+        try:
+            self._admin.create_topics(wanted, wait_for_metadata=True)
+        except KafkaError as error:
+            raise ConfigurationError(
+                f"Kafka did not make the topics {', '.join(wanted)}: {error}. Is kafka.replication more than there are "
+                "brokers, or may this principal not create topics?"
+            ) from error
+
+    def configure(self, configs: Mapping[str, Mapping[str, str]]) -> None:
+        """Set configs of existing topics; what is not named stays as it is.
+
+        Raises:
+            ConfigurationError: the cluster refuses one.
+        """
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name, dict(values)) for name, values in configs.items()]
+        try:
+            self._admin.alter_configs(resources)
+        except KafkaError as error:
+            raise ConfigurationError(
+                f"Kafka did not take the settings of {', '.join(configs)}: {error}. May this principal alter topics?"
+            ) from error
+
+
+@contextmanager
+def topics_of(settings: KafkaSettings, bootstrap: str) -> Iterator[Topics]:
+    """The topics of a cluster, for as long as the `with` lasts.
+
+    Raises:
+        RestartMe: the cluster does not answer.
+    """
+    with _admin(settings, bootstrap, ANSWER_WITHIN_S) as admin:
+        yield Topics(admin)
+
+
+@contextmanager
+def _admin(settings: KafkaSettings, bootstrap: str, within_s: float) -> Iterator[Any]:
+    """An admin client that has reached the cluster."""
+    try:
+        admin = KafkaAdminClient(
+            **connection(settings, bootstrap),
+            bootstrap_timeout_ms=round(within_s * 1000),
+            request_timeout_ms=round(within_s * 1000),
+        )
+    except KafkaError as error:
+        raise does_not_answer(bootstrap, error) from error
+    try:
+        yield admin
+    except KafkaError as error:
+        raise does_not_answer(bootstrap, error) from error
+    finally:
+        admin.close()

@@ -1,0 +1,35 @@
+"""How the brokers are reached and trusted, and what it means when they do not answer."""
+
+from typing import Any
+
+from kafka.errors import KafkaError
+
+from hub.errors import RestartMe
+from hub.settings import KafkaSettings
+
+ANSWER_WITHIN_S = 20.0
+_LOOK_AGAIN_AT_MOST_MS = 1000
+"""kafka-python waits up to 30 s between two looks at a broker that was away; a restarted one is back in three."""
+
+
+def connection(settings: KafkaSettings, bootstrap: str) -> dict[str, Any]:
+    """How any kafka-python client is told to reach and trust the brokers."""
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": bootstrap.split(","),
+        "security_protocol": settings.security_protocol,
+        "reconnect_backoff_max_ms": _LOOK_AGAIN_AT_MOST_MS,
+    }
+    if settings.ca_file is not None:
+        arguments["ssl_cafile"] = str(settings.ca_file)
+    if settings.security_protocol == "SASL_SSL":
+        arguments["sasl_mechanism"] = settings.sasl_mechanism
+        arguments["sasl_plain_username"] = settings.username
+        arguments["sasl_plain_password"] = settings.password.get_secret_value() if settings.password else None
+    return arguments
+
+
+def does_not_answer(bootstrap: str, error: KafkaError) -> RestartMe:
+    """What to raise when nobody answers at `bootstrap`."""
+    return RestartMe(
+        f"Kafka at {bootstrap} does not answer ({type(error).__name__}). Does it run there? `hub broker status` tells."
+    )

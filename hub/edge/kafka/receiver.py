@@ -1,0 +1,144 @@
+"""Reads records: as a member of a group for as long as it lasts, or once through whole topics."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import CommitFailedError, KafkaError, KafkaTimeoutError
+
+from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer
+from hub.edge.messages import Incoming, Place
+from hub.errors import ConfigurationError, RestartMe
+from hub.settings import KafkaSettings
+
+_SESSION_MS = 30_000
+
+
+class Receiver:
+    """A static member of a consumer group, for one thread. Nothing is committed but by `commit`.
+
+    Args:
+        settings: security.
+        bootstrap: where Kafka is.
+        group: consumer group.
+        member: name that stays the same over a restart, so that a restart within half a minute disturbs nobody.
+        topics: what to read; they must exist.
+
+    Raises:
+        RestartMe: Kafka does not answer.
+    """
+
+    def __init__(self, settings: KafkaSettings, bootstrap: str, group: str, member: str, topics: Sequence[str]) -> None:
+        try:
+            self._consumer = KafkaConsumer(
+                *topics,
+                **connection(settings, bootstrap),
+                client_id=member,
+                group_id=group,
+                group_instance_id=member,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                session_timeout_ms=_SESSION_MS,
+                # A member that started before its topic keeps an empty assignment until it sees the topic.
+                metadata_max_age_ms=5_000,
+                allow_auto_create_topics=False,
+                fetch_max_wait_ms=100,
+                metrics_enabled=False,
+            )
+        except KafkaError as error:
+            raise does_not_answer(bootstrap, error) from error
+
+    def poll(self, within_s: float, at_most: int) -> list[Incoming]:
+        """The next records, in order per partition; empty when none came in time.
+
+        Raises:
+            RestartMe: the client has failed.
+        """
+        try:
+            self._consumer.resume(*self._consumer.paused())
+            polled = self._consumer.poll(timeout_ms=round(within_s * 1000), max_records=at_most)
+        except KafkaError as error:
+            raise RestartMe(f"Reading from Kafka failed ({type(error).__name__}).") from error
+        return [_incoming(record) for records in polled.values() for record in records]
+
+    def stay(self) -> None:
+        """Show the group that this member lives, while what was read is still being worked on."""
+        try:
+            self._consumer.pause(*self._consumer.assignment())
+            # A partition that is assigned just now is not paused: what comes of it all the same is read again.
+            for part, records in self._consumer.poll(timeout_ms=0).items():
+                self._consumer.seek(part, records[0].offset)
+        except KafkaError as error:
+            raise RestartMe(f"Staying in the Kafka group failed ({type(error).__name__}).") from error
+
+    def assigned(self) -> frozenset[tuple[str, int]]:
+        """Topic and partition of all that is this member's now."""
+        return frozenset((part.topic, part.partition) for part in self._consumer.assignment())
+
+    def commit(self, done: Iterable[Place]) -> bool:
+        """Say that everything up to these places is done with; False where the group has moved on and it counts for nothing."""
+        offsets: dict[Any, Any] = {}
+        for place in done:
+            offsets[TopicPartition(place.topic, place.partition)] = OffsetAndMetadata(place.offset + 1, "", -1)
+        try:
+            self._consumer.commit(offsets, timeout_ms=round(ANSWER_WITHIN_S * 1000))
+        except CommitFailedError:
+            return False
+        except KafkaError as error:
+            raise RestartMe(f"Committing offsets to Kafka failed ({type(error).__name__}).") from error
+        return True
+
+    def close(self) -> None:
+        """Leave without giving up the place in the group. Never raises."""
+        try:
+            self._consumer.close(autocommit=False, timeout_ms=5_000)
+        except KafkaError:
+            return
+
+
+def read_all(settings: KafkaSettings, bootstrap: str, topics: Sequence[str]) -> Iterator[Incoming]:
+    """Every record of some topics from the first that is kept to the last there is now, partition by partition; joins no group.
+
+    Raises:
+        RestartMe: Kafka does not answer, or stops answering.
+        ConfigurationError: a topic does not exist.
+    """
+    try:
+        consumer = KafkaConsumer(
+            **connection(settings, bootstrap),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+        )
+    except KafkaError as error:
+        raise does_not_answer(bootstrap, error) from error
+    try:
+        parts = []
+        for topic in topics:
+            numbers = consumer.partitions_for_topic(topic)
+            if not numbers:
+                raise ConfigurationError(f"Kafka at {bootstrap} has no topic {topic}. Run `hub topics apply`.")
+            parts += [TopicPartition(topic, number) for number in sorted(numbers)]
+        ends = consumer.end_offsets(parts)
+        consumer.assign(parts)
+        waiting = {part for part in parts if consumer.position(part) < ends[part]}
+        heard_at = time.monotonic()
+        while waiting:
+            for part, records in consumer.poll(timeout_ms=1_000).items():
+                yield from (_incoming(record) for record in records if record.offset < ends[part])
+                heard_at = time.monotonic()
+            if time.monotonic() - heard_at > ANSWER_WITHIN_S:
+                raise KafkaTimeoutError
+            waiting = {part for part in waiting if consumer.position(part) < ends[part]}
+    except KafkaError as error:
+        raise RestartMe(f"Reading from Kafka failed ({type(error).__name__}).") from error
+    finally:
+        consumer.close(autocommit=False)
+
+
+def _incoming(record: Any) -> Incoming:
+    place = Place(record.topic, record.partition, record.offset)
+    return Incoming(place, record.key, record.value, tuple(record.headers), record.timestamp)

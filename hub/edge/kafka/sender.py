@@ -1,0 +1,103 @@
+"""Sends records, and comes back when they are safe."""
+
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+from kafka.partitioner.default import murmur2
+
+from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer
+from hub.edge.messages import Outgoing, Place
+from hub.errors import RestartMe
+from hub.settings import KafkaSettings
+
+_HOURS_MS = 12 * 60 * 60 * 1000
+_AT_ONCE = 5_000
+"""Records that wait for their acknowledgement together: the producer itself bounds nothing."""
+_LARGEST = 2 * 1024 * 1024
+"""Bytes of a record, as a dead-letter topic takes it: the largest of any other topic with its reason beside it."""
+
+
+@lru_cache(maxsize=65_536)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, as the default partitioners of Java, aiokafka and kafka-python have it."""
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+class Sender:
+    """Sends records and comes back when every one of them is safe. May be shared by threads.
+
+    Args:
+        settings: security, and the partition count of all hub topics.
+        bootstrap: where Kafka is.
+        client: name of this process, in the broker's logs.
+        acknowledged_within_s: patience with a batch; a cluster that was away for less is simply waited for.
+
+    Raises:
+        RestartMe: Kafka does not answer.
+    """
+
+    def __init__(
+        self, settings: KafkaSettings, bootstrap: str, client: str, acknowledged_within_s: float = 120
+    ) -> None:
+        self._partitions, self._within_s = settings.partitions, acknowledged_within_s
+        try:
+            self._producer = KafkaProducer(
+                **connection(settings, bootstrap),
+                client_id=client,
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=20,
+                batch_size=64 * 1024,
+                max_request_size=_LARGEST,
+                compression_type="zstd",
+                # A batch that expires wedges an idempotent producer for good (kafka-python 3.0.12): it must never come to that.
+                delivery_timeout_ms=_HOURS_MS,
+                max_block_ms=round(ANSWER_WITHIN_S * 1000),
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+        except KafkaError as error:
+            raise does_not_answer(bootstrap, error) from error
+
+    def send(self, records: Sequence[Outgoing]) -> list[Place]:
+        """Send records, in this order per key, and wait for all of them.
+
+        Returns:
+            Where each now stands.
+
+        Raises:
+            RestartMe: one was refused or not acknowledged in time; a fresh process must start over from its checkpoint.
+        """
+        places: list[Place] = []
+        for start in range(0, len(records), _AT_ONCE):
+            places += self._send(records[start : start + _AT_ONCE])
+        return places
+
+    def _send(self, records: Sequence[Outgoing]) -> list[Place]:
+        deadline = time.monotonic() + self._within_s
+        try:
+            futures = [
+                self._producer.send(
+                    record.topic,
+                    value=record.value,
+                    key=record.key,
+                    headers=list(record.headers),
+                    partition=0 if record.key is None else partition_of(record.key, self._partitions),
+                )
+                for record in records
+            ]
+            found = [future.get(timeout=max(0.0, deadline - time.monotonic())) for future in futures]
+        except KafkaError as error:
+            topics = ", ".join(sorted({record.topic for record in records}))
+            raise RestartMe(f"Kafka did not acknowledge records for {topics} ({type(error).__name__}).") from error
+        return [Place(metadata.topic, metadata.partition, metadata.offset) for metadata in found]
+
+    def close(self) -> None:
+        """Let go. Never raises, never waits for long."""
+        try:
+            self._producer.close(timeout=5)
+        except KafkaError:
+            return
