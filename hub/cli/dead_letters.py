@@ -1,7 +1,10 @@
 """`hub dead-letters`: look through records that could not be understood, and send them again once the reason is mended."""
 
+import getpass
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +14,7 @@ from rich.table import Table
 from hub.broker.cluster import bootstrap
 from hub.dead_letters.desk import Desk
 from hub.dead_letters.reading import Letter, masked
+from hub.errors import ConfigurationError
 from hub.settings import load
 
 
@@ -43,11 +47,18 @@ def list_(ctx: click.Context, topic: str | None, code: str | None, as_json: bool
 
 @command.command()
 @click.argument("identifier", metavar="ID")
-@click.option("--reveal", is_flag=True, help="Print the record itself: it may be about a person")
+@click.option(
+    "--reveal",
+    is_flag=True,
+    help="Print the record itself. It may be about a person: for stewards only, and who looked at which is kept in .hub/revealed.ndjson",
+)
 @click.pass_context
 def show(ctx: click.Context, identifier: str, reveal: bool) -> None:
     """Show one record: why it was set aside, and its fields without what they say."""
-    letter = _desk(ctx).letter(identifier)
+    settings = load(ctx.obj)
+    letter = Desk(settings.kafka, bootstrap(settings)).letter(identifier)
+    if reveal:
+        _note_reveal(settings.path(Path(".hub") / "revealed.ndjson"), letter)
     for name, value in _facts(letter).items():
         click.echo(f"{name + ':':<12}{value}")
     click.echo()
@@ -84,6 +95,19 @@ def replay(
     _say_kept(letters)
     if not letters:
         click.echo("No dead letters.")
+
+
+def _note_reveal(file: Path, letter: Letter) -> None:
+    """Leave a trace of who looked at which record, before it is shown; no trace, no look."""
+    line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "who": getpass.getuser(), "id": letter.id}
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as trace:
+            trace.write(json.dumps(line) + "\n")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} cannot be written ({error.strerror}), so nothing is revealed. Ask whoever runs the hub for the right to."
+        ) from error
 
 
 def _say_kept(letters: Sequence[Letter]) -> None:

@@ -4,6 +4,7 @@ Two kinds: a record of a topic, which a replay sends to that topic again; and a 
 (`hub.edge.memory`) and tries again whenever it starts. Each has an origin, by which a marker settles every letter about it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 REASON_LIMIT = 1000
@@ -92,6 +93,12 @@ def settled(origin: str, outcome: str, component: str) -> Headers:
     """
     words = {"settles": origin, "outcome": outcome, "component": component}
     return tuple((name, word.encode()) for name, word in words.items())
+
+
+def attempts_before(headers: Iterable[tuple[str, bytes | None]]) -> int:
+    """How often a record was tried before, as a replay says in its header `attempt`; 0 where there is none, or nonsense."""
+    said = dict(headers).get("attempt") or b""
+    return int(said) if said.isdigit() and len(said) <= 6 else 0
 
 
 def _headers(code: str, reason: str, component: str, attempt: int, place: dict[str, str]) -> Headers:

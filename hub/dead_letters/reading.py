@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from hub.dead_letters.letter import attempts_before
 from hub.edge.messages import Headers, Incoming, Outgoing, Place
 from schemas.topics import DEAD_LETTER_SUFFIX
 
@@ -84,9 +85,10 @@ def masked(value: bytes | None) -> str:
 
 
 def _letter(record: Incoming) -> Letter:
-    topic, partition, offset = (record.header(name) for name in _PLACE)
+    topic, partition, offset = (record.header(name) or "" for name in _PLACE)
     component = record.header("component") or "unknown"
-    source = Place(topic, int(partition), int(offset)) if topic and partition and offset else None
+    numbered = partition.isdecimal() and offset.isdecimal()
+    source = Place(topic, int(partition), int(offset)) if topic and numbered else None
     if source is not None:
         origin = str(source)
     elif record.header("record"):
@@ -100,7 +102,7 @@ def _letter(record: Incoming) -> Letter:
         code=record.header("code") or "unknown",
         reason=record.header("reason") or "It carries no reason.",
         component=component,
-        attempt=int(record.header("attempt") or 1),
+        attempt=max(1, attempts_before(record.headers)),
         at=datetime.fromtimestamp(record.at_ms / 1000, UTC),
         origin=origin,
         source=source,

@@ -1,9 +1,9 @@
-"""A worker's memory, made ready: its folder, its tables."""
+"""A worker's memory, made ready: the store of its kind of database, its folder, its tables."""
 
 from pathlib import Path
 
-from hub.errors import RestartMe
-from hub.memory.store import Store, open_store
+from hub.errors import ConfigurationError, RestartMe
+from hub.memory.store import Store
 
 
 def prepare(url: str, app: str) -> Store:
@@ -19,7 +19,7 @@ def prepare(url: str, app: str) -> Store:
     """
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    store = open_store(url, app)
+    store = _store(url, app)
     try:
         if not store.has_tables():
             _make_tables(url)
@@ -30,6 +30,21 @@ def prepare(url: str, app: str) -> Store:
     finally:
         store.close()
     return store
+
+
+def _store(url: str, app: str) -> Store:
+    kind = url.partition(":")[0]
+    if kind == "sqlite":
+        from hub.memory.sqlite import SqliteStore  # noqa: PLC0415 - a worker loads the driver of its own database only
+
+        return SqliteStore(url.removeprefix("sqlite:///"), app)
+    if kind == "postgresql+psycopg":
+        from hub.memory.postgresql import PostgresqlStore  # noqa: PLC0415 - as above
+
+        return PostgresqlStore(url.replace("+psycopg", "", 1), app)
+    raise ConfigurationError(
+        f"worker.memory.url begins with {kind!r}. There are sqlite:///FILE and postgresql+psycopg://USER@HOST/NAME."
+    )
 
 
 def _make_tables(url: str) -> None:

@@ -9,8 +9,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
-from hub.errors import ConfigurationError
-
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -115,27 +113,3 @@ def call(store: Store, method: Callable[_P, _T], *arguments: _P.args, **named: _
     except Exception:
         store.close()
         raise
-
-
-def open_store(url: str, app: str) -> Store:
-    """The store behind a memory's URL.
-
-    Args:
-        url: sqlite:///FILE or postgresql+psycopg://...
-        app: the consumer group; progress is kept per group.
-
-    Raises:
-        ConfigurationError: another kind of database.
-    """
-    kind = url.partition(":")[0]
-    if kind == "sqlite":
-        from hub.memory.sqlite import SqliteStore  # noqa: PLC0415 - a worker loads the driver of its own database only
-
-        return SqliteStore(url.removeprefix("sqlite:///"), app)
-    if kind == "postgresql+psycopg":
-        from hub.memory.postgresql import PostgresqlStore  # noqa: PLC0415 - as above
-
-        return PostgresqlStore(url.replace("+psycopg", "", 1), app)
-    raise ConfigurationError(
-        f"worker.memory.url begins with {kind!r}. There are sqlite:///FILE and postgresql+psycopg://USER@HOST/NAME."
-    )

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from aiokafka.partitioner import murmur2
 
-from hub.dead_letters.letter import dead_letter
+from hub.dead_letters.letter import attempts_before, dead_letter
 from hub.memory.store import Advance, CaseRow, DeadlineRow, Partition
 from hub.routing.case import Case
 from hub.routing.records import Record
@@ -166,17 +166,11 @@ def _set_aside(share: Share, record: Record, code: str, reason: str) -> None:
         component=COMPONENT,
         key=record.key,
         value=record.value,
-        attempt=_attempts_before(record) + 1,
+        attempt=attempts_before(record.headers) + 1,
     )
     share.outgoing.setdefault(CASE_EVENTS.dead_letters, []).append(Outgoing(letter.key, letter.value, letter.headers))
     share.set_aside[code] += 1
     share.outcomes["any", "dead-letter"] += 1
-
-
-def _attempts_before(record: Record) -> int:
-    """How often a replayed record was tried before; 0 for any other, and for one that says nonsense."""
-    said = dict(record.headers).get("attempt") or b""
-    return int(said) if said.isdigit() and len(said) <= 6 else 0
 
 
 def case_of(record: Record) -> str | None:

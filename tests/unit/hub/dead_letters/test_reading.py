@@ -72,6 +72,17 @@ def test_somebody_elses_record_on_the_topic_stands_for_itself() -> None:
     assert (letter.code, letter.origin, letter.component) == ("unknown", "housing-tasks-dlq/1/4", "unknown")
 
 
+def test_headers_that_say_nonsense_do_not_hide_the_other_letters() -> None:
+    odd = (("topic", b"housing-tasks"), ("partition", b"one"), ("offset", b""), ("attempt", b"often"))
+
+    found = open_letters([lying(odd, 4), lying(of_topic(7), 5)])
+
+    assert [(letter.id, letter.attempt) for letter in found] == [
+        ("housing-tasks-dlq/1/4", 1),
+        ("housing-tasks-dlq/1/5", 1),
+    ]
+
+
 def test_a_reason_is_kept_short() -> None:
     headers = dict(
         dead_letter(
