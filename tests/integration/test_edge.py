@@ -390,23 +390,29 @@ def test_a_replayed_record_that_says_nonsense_of_its_attempts_is_set_aside_all_t
 def test_what_is_read_while_a_member_only_shows_that_it_lives_is_read_again(
     bootstrap: str, make_site: Callable[..., Site]
 ) -> None:
-    register, events = make_site(QUIET), [raised(), raised()]
+    register, event = make_site(QUIET), raised()
     group = f"stay-{uuid4().hex}"
     receiver = Receiver(KafkaSettings(), bootstrap, group, group, [HOUSING_TASKS.name])
-    wanted = {event.partitionkey.encode() for event in events}
-    eventually(receiver.assigned)
+    eventually(lambda: not receiver.poll(1, 500) and receiver.assigned())
     receiver._consumer.pause = lambda *_: None  # as for a partition that is assigned within the very poll
-    register.ask(*events)
-    for _ in range(200):
+    polled: list[Any] = []
+    poll = receiver._consumer.poll
+
+    def overheard(**given: Any) -> Any:
+        polled.append(poll(**given))
+        return polled[-1]
+
+    receiver._consumer.poll = overheard
+    register.ask(event)
+
+    def read_in_passing() -> bool:
         receiver.stay()
-        time.sleep(0.005)
-    found: set[bytes | None] = set()
+        return any(polled)
 
-    def all_read() -> bool:
-        found.update(record.key for record in receiver.poll(0.5, 500))
-        return wanted <= found
+    eventually(read_in_passing)
+    found = eventually(lambda: receiver.poll(0.5, 500))
 
-    eventually(all_read)
+    assert [record.key for record in found] == [event.partitionkey.encode()]
     receiver.close()
 
 
