@@ -92,7 +92,7 @@ class Topic:
             return UnreadableEvent("not-json", f"{self.name}: the record is not JSON in UTF-8.")
         if not isinstance(loose, dict) or "type" not in loose or "specversion" not in loose:
             return UnreadableEvent("not-an-event", f"{self.name}: the record is JSON but not a CloudEvents 1.0 event.")
-        if loose["type"] not in self.types:
+        if not isinstance(loose["type"], str) or loose["type"] not in self.types:
             expected = ", ".join(sorted(self.types))
             return UnreadableEvent(
                 "unknown-type", f"{self.name}: its type does not belong here. Expected one of: {expected}."

@@ -187,6 +187,8 @@ KEY = b"0TJ9-4QXM-7C2K-VN3K"
             "unknown-type",
             "Expected one of: case.deadline-expired.v1",
         ),
+        (b'{"specversion": "1.0", "type": ["task.raised.v1"]}', "unknown-type", "does not belong here"),
+        (b'{"specversion": "1.0", "type": {}}', "unknown-type", "does not belong here"),
         (b'{"specversion": "1.0", "type": "case.request-received.v1"}', "wrong-data", "id: Field required"),
     ],
 )
