@@ -96,16 +96,19 @@ def _not_wanted(withdrawal: TaskWithdrawal, rules: FileRules) -> Fields:
 
 
 def receipt_for(effect: Effect) -> Receipt:
-    """What is known once the file lies there: the depot's own number comes later, with the results."""
+    """What is known once the file lies there: the depot's own number comes later, with the results.
+
+    A change names no reference: ours would hide the depot's number, which the case has heard by then.
+    """
     match effect.instruction:
         case TaskRaised():
             return Receipt(status=TaskStatus.ACCEPTED, reference=effect.key)
         case TaskWithdrawn():
-            return Receipt(status=TaskStatus.CANCELLED, reference=effect.earlier)
+            return Receipt(status=TaskStatus.CANCELLED)
         case TaskChanged() if effect.earlier is None:
             return Receipt(status=TaskStatus.REJECTED, reason="No booking of this task was ever sent to the depot")
         case TaskChanged():
-            return Receipt(status=TaskStatus.ACCEPTED, reference=effect.earlier)
+            return Receipt(status=TaskStatus.ACCEPTED)
 
 
 # --- what came back
