@@ -17,7 +17,8 @@ from schemas.identifiers import CouncilCode
 from schemas.privacy import Privacy
 from schemas.references import CaseReference
 
-CONTENT_TYPE = "application/cloudevents+json"
+EVENT_HEADERS: tuple[tuple[str, bytes], ...] = (("content-type", b"application/cloudevents+json"),)
+"""What stands beside every event on a topic."""
 
 
 class Department(StrEnum):

@@ -65,7 +65,6 @@ def record_letter(
     record_id: str,
     key: str,
     value: bytes,
-    attempt: int = 1,
 ) -> DeadLetter:
     """Set a record of a legacy system aside.
 
@@ -77,10 +76,9 @@ def record_letter(
         record_id: computed id of this version of it; the same however often it is read.
         key: its key there.
         value: the record as JSON, by `connectors.sdk.records`.
-        attempt: how often it has been tried, this time included.
     """
     place = {"dataset": dataset, "record": record_id}
-    return DeadLetter(key.encode(), value, _headers(code, reason, component, attempt, place))
+    return DeadLetter(key.encode(), value, _headers(code, reason, component, 1, place))
 
 
 def settled(origin: str, outcome: str, component: str) -> Headers:

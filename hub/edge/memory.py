@@ -75,7 +75,6 @@ class Held:
     record_id: str
     dataset: str
     body: bytes
-    attempts: int
 
 
 def open_engine(url: str) -> Engine:
@@ -152,12 +151,12 @@ class EdgeMemory:
     def held(self, dataset: str) -> list[Held]:
         """What could not be understood, oldest first."""
         query = (
-            select(held.c.record_id, held.c.dataset, held.c.body, held.c.attempts)
+            select(held.c.record_id, held.c.dataset, held.c.body)
             .where(held.c.connector == self._connector, held.c.dataset == dataset)
             .order_by(held.c.since_ms, held.c.record_id)
         )
         with self._engine.connect() as connection:
-            return [Held(row[0], row[1], row[2].encode(), row[3]) for row in connection.execute(query)]
+            return [Held(row[0], row[1], row[2].encode()) for row in connection.execute(query)]
 
     def release(self, record: Held, learned: Mapping[str, str]) -> None:
         """A record that was set aside has been understood and is safe on its topics."""
@@ -282,7 +281,6 @@ class EdgeMemory:
         values = {
             "dataset": record.dataset,
             "body": record.body.decode(),
-            "attempts": record.attempts,
             "since_ms": at_ms,
         }
         self._put(connection, held, where, values)

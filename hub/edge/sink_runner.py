@@ -25,7 +25,8 @@ from hub.edge.kafka import Receiver
 from hub.edge.memory import EffectRow, Kind, State
 from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.source_runner import BROKEN_FOR_S, Edge
-from hub.edge.wrapping import EVENT_HEADERS, KINDS, report
+from hub.edge.wrapping import KINDS, report
+from schemas.envelope import EVENT_HEADERS
 from schemas.tasks import TaskChanged, TaskRaised, TaskStatus, TaskWithdrawn
 from schemas.topics import CASE_EVENTS, TASKS, UnreadableEvent
 

@@ -28,7 +28,8 @@ from hub.edge.kafka import Sender
 from hub.edge.memory import EdgeMemory, EffectRow, Held
 from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
-from hub.edge.wrapping import EVENT_HEADERS, Speaker, Wrapped, wrap
+from hub.edge.wrapping import Speaker, Wrapped, wrap
+from schemas.envelope import EVENT_HEADERS
 from schemas.topics import FACTS
 
 BROKEN_FOR_S = 300.0
@@ -119,7 +120,7 @@ class SourceRunner:
         """One batch: translate, send, await, checkpoint. Whether anything in it was new."""
         began = time.monotonic()
         fresh = [record for record in batch.records if record.position not in self._sent]
-        outcomes = [self._understand(connector, record, attempt=1) for record in fresh]
+        outcomes = [self._understand(connector, record) for record in fresh]
         if self._edge.stop.is_set() and any(outcome is None for outcome in outcomes):
             return False
         understood = [outcome for outcome in outcomes if isinstance(outcome, Wrapped)]
@@ -136,9 +137,7 @@ class SourceRunner:
         self._count(batch, understood, aside, took_s=time.monotonic() - began)
         return bool(fresh)
 
-    def _understand(
-        self, connector: SourceConnector[Any], record: LegacyRecord, attempt: int
-    ) -> "Wrapped | _Aside | None":
+    def _understand(self, connector: SourceConnector[Any], record: LegacyRecord) -> "Wrapped | _Aside | None":
         """What a record comes to; None when the process stops before its case is known."""
         edge = self._edge
         code = "defect"
@@ -163,7 +162,7 @@ class SourceRunner:
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             reason = f"{edge.speaker.connector}: {record.dataset}: {type(error).__name__} in the connector's translate, a defect."
             self._log.error("the connector failed", outcome="defect", exc_info=error)
-        held = Held(edge.speaker.id_of(record).hex, record.dataset, encode_record(record), attempt)
+        held = Held(edge.speaker.id_of(record).hex, record.dataset, encode_record(record))
         letter = record_letter(
             code=code,
             reason=reason,
@@ -172,7 +171,6 @@ class SourceRunner:
             record_id=held.record_id,
             key=record.key,
             value=held.body,
-            attempt=attempt,
         )
         self._log.warning("record set aside", outcome="set-aside", code=code, record=held.record_id)
         return _Aside(letter, held)
@@ -196,7 +194,7 @@ class SourceRunner:
         edge = self._edge
         for item in edge.memory.held(self._dataset):
             record = decode_record(item.body)
-            outcome = self._understand(connector, record, attempt=item.attempts + 1)
+            outcome = self._understand(connector, record)
             if not isinstance(outcome, Wrapped):
                 continue
             origin = f"{edge.speaker.connector}/{item.dataset}/{item.record_id}"

@@ -58,6 +58,5 @@ held = Table(
     Column("record_id", Text, primary_key=True),
     Column("dataset", Text, nullable=False),
     Column("body", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
     Column("since_ms", BigInteger, nullable=False),
 )

@@ -9,11 +9,10 @@ from uuid import UUID
 from connectors.sdk.contract import Fact, Instruction, LegacyRecord, Progress, Receipt, Said
 from connectors.sdk.errors import TranslationError
 from hub.edge.memory import EffectRow, Kind
-from schemas.envelope import CONTENT_TYPE, Channel, Department, Event, record_id
+from schemas.envelope import Channel, Department, Event, record_id
 from schemas.tasks import StatusChange, TaskChanged, TaskRaised, TaskStatusChanged, TaskWithdrawn
 from schemas.topics import CASE_EVENTS, FACTS
 
-EVENT_HEADERS = (("content-type", CONTENT_TYPE.encode()),)
 KINDS: dict[type[Event], Kind] = {TaskRaised: Kind.RAISED, TaskChanged: Kind.CHANGED, TaskWithdrawn: Kind.WITHDRAWN}
 
 

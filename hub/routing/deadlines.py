@@ -15,8 +15,8 @@ from hub.health.metrics import WorkerMetrics
 from hub.memory.store import DeadlineRow
 from hub.routing.patience import Memory
 from hub.routing.publish import Publisher
-from hub.routing.share import EVENT_HEADERS, Outgoing, moment_of
-from schemas.envelope import output_id
+from hub.routing.share import Outgoing, moment_of
+from schemas.envelope import EVENT_HEADERS, output_id
 from schemas.tasks import DeadlineExpired, ExpiredDeadline, deadline_name
 from schemas.topics import CASE_EVENTS
 

@@ -19,12 +19,11 @@ from hub.memory.store import Advance, CaseRow, DeadlineRow, Partition
 from hub.routing.case import Case
 from hub.routing.records import Record
 from hub.routing.step import Decision, NotForThisHub, World, step
-from schemas.envelope import CONTENT_TYPE, Event
+from schemas.envelope import EVENT_HEADERS, Event
 from schemas.topics import CASE_EVENTS, UnreadableEvent
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-EVENT_HEADERS: tuple[tuple[str, bytes], ...] = (("content-type", CONTENT_TYPE.encode()),)
 COMPONENT = "worker"
 
 

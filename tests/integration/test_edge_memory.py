@@ -85,7 +85,7 @@ def test_the_instructions_of_a_task_come_in_their_order(memory: EdgeMemory) -> N
 def test_a_checkpoint_moves_on_with_what_was_learned_and_what_was_held(memory: EdgeMemory) -> None:
     begin(memory, "a")
     memory.finish("a", Receipt(status=TaskStatus.ACCEPTED), 3000)
-    held = Held("0" * 32, "works-orders", b"{}", 1)
+    held = Held("0" * 32, "works-orders", b"{}")
     assert memory.checkpoint("works-orders") is None
 
     for version in (1, 2):
