@@ -23,6 +23,7 @@ from connectors.sdk import (
 from connectors.transport_files.mapping import booking_file, booking_name, receipt_for, said_by
 from connectors.transport_files.results import DATASET, BrokenFile, Found, Seen
 from connectors.transport_files.rules import FileRules, name_with
+from schemas.tasks import TaskRaised
 
 if TYPE_CHECKING:
     from connectors.transport_files.client import SftpFolders
@@ -139,7 +140,7 @@ class TransportFiles(SourceConnector[Settings], SinkConnector[Settings]):
     def apply(self, effect: Effect) -> Receipt:
         """Leave one booking file, unless it was left before: looked for where it goes, in the order in which it goes there."""
         receipt = receipt_for(effect)
-        if receipt.reference is None:
+        if effect.earlier is None and not isinstance(effect.instruction, TaskRaised):
             return receipt  # nothing was ever booked, so there is nothing to change or to call off
         name = booking_name(effect, self.settings)
         content = booking_file(effect, self.settings)
