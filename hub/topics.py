@@ -14,8 +14,12 @@ from hub.settings import KafkaSettings
 from schemas.topics import CATALOGUE, DEAD_LETTER_RETENTION_DAYS, Topic
 
 _DAY_MS = 24 * 60 * 60 * 1000
-_LARGEST_DEAD_LETTER = 2 * 1024 * 1024
-"""Twice what any other topic takes: the largest record there is, with its reason in headers, must still find room."""
+_OF_DEAD_LETTERS = {
+    # Twice what any other topic takes: the largest record there is, with its reason in headers, must still find room.
+    "max.message.bytes": str(2 * 1024 * 1024),
+    # A marker settles what came before it. The broker's clock says what did, for those of two machines may differ.
+    "message.timestamp.type": "LogAppendTime",
+}
 
 
 class Action(StrEnum):
@@ -55,7 +59,7 @@ def wanted(partitions: int, replication: int, catalogue: Iterable[Topic] = CATAL
     for topic in catalogue:
         found.append(facts(topic.name, topic.retention_days))
         days = max(topic.retention_days, DEAD_LETTER_RETENTION_DAYS)
-        found.append(facts(topic.dead_letters, days, **{"max.message.bytes": str(_LARGEST_DEAD_LETTER)}))
+        found.append(facts(topic.dead_letters, days, **_OF_DEAD_LETTERS))
     return tuple(found)
 
 

@@ -27,6 +27,11 @@ def test_dead_letters_stay_at_least_as_long_as_what_they_came_from() -> None:
         assert int(THERE[topic.dead_letters].configs["retention.ms"]) >= int(THERE[topic.name].configs["retention.ms"])
 
 
+def test_dead_letters_and_what_settles_them_are_stamped_by_one_clock() -> None:
+    stamped = {name for name, topic in THERE.items() if topic.configs.get("message.timestamp.type") == "LogAppendTime"}
+    assert stamped == {topic.dead_letters for topic in CATALOGUE}
+
+
 def test_of_three_copies_two_must_hold_a_record_and_of_one_that_one() -> None:
     assert {topic.configs["min.insync.replicas"] for topic in topics.wanted(12, 3)} == {"2"}
     assert {topic.configs["min.insync.replicas"] for topic in WANTED} == {"1"}
