@@ -10,12 +10,12 @@ from typing import Any
 import click
 from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Table
 
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.settings import problems
 from connectors.sdk.simulation import BackOffice, Citizen
+from hub.cli.listing import listing
 from hub.edge import registry
 from hub.errors import ConfigurationError
 from hub.settings import load, load_if_any
@@ -62,12 +62,14 @@ def check(ctx: click.Context, name: str) -> None:
 def list_(ctx: click.Context, as_json: bool) -> None:
     """List the connectors that are installed, and which of them the settings file uses."""
     settings = load_if_any(ctx.obj)
-    used = {process.connector: name for name, process in settings.connectors.items()} if settings else {}
-    rows = [_facts(name, used.get(name)) for name in registry.names()]
+    used: dict[str, list[str]] = {}
+    for table_name, process in settings.connectors.items() if settings else ():
+        used.setdefault(process.connector, []).append(table_name)
+    rows = [_facts(name, used.get(name, [])) for name in registry.names()]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table("name", "title", "department", "reads", "takes", "in settings as")
+    table = listing("name", "title", "department", "reads", "takes", "used as")
     for row in rows:
         table.add_row(
             row["name"],
@@ -75,12 +77,12 @@ def list_(ctx: click.Context, as_json: bool) -> None:
             row["department"],
             ", ".join(row["reads"]),
             ", ".join(row["tasks"]),
-            row["table"] or "-",
+            ", ".join(row["tables"]) or "-",
         )
     Console().print(table)
 
 
-def _facts(name: str, table: str | None) -> dict[str, Any]:
+def _facts(name: str, tables: list[str]) -> dict[str, Any]:
     try:
         _, manifest = registry.connector_named(name)
     except ConfigurationError as error:
@@ -90,7 +92,7 @@ def _facts(name: str, table: str | None) -> dict[str, Any]:
             "department": "",
             "reads": [],
             "tasks": [],
-            "table": table,
+            "tables": tables,
         }
     return {
         "name": name,
@@ -98,7 +100,7 @@ def _facts(name: str, table: str | None) -> dict[str, Any]:
         "department": str(manifest.department),
         "reads": list(manifest.reads),
         "tasks": [str(work) for work in manifest.tasks],
-        "table": table,
+        "tables": tables,
     }
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from hub.broker.cluster import bootstrap
+from hub.cli.listing import listing
 from hub.dead_letters.desk import Desk
 from hub.dead_letters.reading import Letter, masked
 from hub.errors import ConfigurationError
@@ -37,7 +37,7 @@ def list_(ctx: click.Context, topic: str | None, code: str | None, as_json: bool
     if not letters:
         click.echo("No dead letters.")
         return
-    table = Table("id", "since", "code", "reason", "by", "tried")
+    table = listing("id", "since", "code", "reason", "by", "tried")
     for letter in letters:
         table.add_row(
             letter.id, f"{letter.at:%d %b %H:%M} UTC", letter.code, letter.reason, letter.component, str(letter.attempt)

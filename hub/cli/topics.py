@@ -2,10 +2,10 @@
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from hub import topics
 from hub.broker.cluster import bootstrap
+from hub.cli.listing import listing
 from hub.settings import load
 
 _TO_DO = 2
@@ -45,7 +45,7 @@ def _show(steps: tuple[topics.Change, ...], where: str) -> None:
     if not steps:
         click.echo(f"Every topic at {where} is as the catalogue says.")
         return
-    table = Table("topic", "step", "what", title=f"Topics at {where}", title_justify="left")
+    table = listing("topic", "step", "what", title=f"Topics at {where}")
     for step in steps:
         table.add_row(step.topic.name, step.action, step.reason)
     Console().print(table)

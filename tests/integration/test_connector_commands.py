@@ -1,6 +1,7 @@
 """`hub connector simulate` and `check`, as a person or the supervisor calls them."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -51,6 +52,20 @@ def test_a_simulated_system_answers_its_connector_until_it_is_told_to_stop(tmp_p
 
         assert checked.stdout.endswith("reached, and as it should be.\n"), checked.stderr
         assert simulator.wait(20) == 0
+
+
+def test_a_narrow_terminal_cuts_no_name_short() -> None:
+    shown = subprocess.run(
+        hub("connector", "list"),
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": "50"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    first_words = {line.partition(" ")[0] for line in shown.stdout.splitlines()}
+    assert {"universal_housing", "social_care_soap", "transport_files"} <= first_words
 
 
 def test_a_citizen_who_is_not_whole_is_named_by_line_and_field(tmp_path: Path) -> None:
