@@ -128,6 +128,7 @@ def stopped(tmp_path: Path) -> Iterator[list[Web]]:
         if web.process is not None and web.process.poll() is None:
             web.process.kill()
             web.process.wait()
+        print(web.log)
 
 
 @pytest.fixture(scope="module")
