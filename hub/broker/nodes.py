@@ -21,6 +21,7 @@ from hub.errors import ConfigurationError, RestartMe
 
 START_WITHIN_S = 90.0
 STOP_WITHIN_S = 20.0
+_GONE_WITHIN_S = 3.0
 _LOCK = "lock"
 _POLL_S = 0.05
 
@@ -171,7 +172,7 @@ def _accepts(port: int) -> bool:
 
 def _check_ports(cluster: Cluster, node: Node) -> None:
     for port in (node.port, node.controller_port):
-        if not is_free(port):
+        if not _comes_free(port):
             if _is_ours(cluster, node):
                 raise ConfigurationError(
                     f"{cluster.folder}: node {node.number} is already run by another program, such as `hub up`. "
@@ -182,6 +183,16 @@ def _check_ports(cluster: Cluster, node: Node) -> None:
                 "program; or `hub broker start --new-ports`, and give the new address to whoever has "
                 f"{cluster.bootstrap}."
             )
+
+
+def _comes_free(port: int) -> bool:
+    """Whether a server can listen there, at once or soon: one that was killed keeps its port until its last thread is gone."""
+    until = time.monotonic() + _GONE_WITHIN_S
+    while not is_free(port):
+        if time.monotonic() > until:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def _is_ours(cluster: Cluster, node: Node) -> bool:

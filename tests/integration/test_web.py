@@ -97,7 +97,7 @@ class Web:
         return found
 
 
-def until(holds: Callable[[], bool], within_s: float = 40.0) -> None:
+def until(holds: Callable[[], bool], within_s: float = 100.0) -> None:
     """Ask until it holds."""
     deadline = time.monotonic() + within_s
     while not holds():
@@ -128,7 +128,7 @@ def stopped(tmp_path: Path) -> Iterator[list[Web]]:
         if web.process is not None and web.process.poll() is None:
             web.process.kill()
             web.process.wait()
-        print(web.log)
+        sys.stdout.write(web.log)
 
 
 @pytest.fixture(scope="module")
