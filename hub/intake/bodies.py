@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from hub.intake.problems import Fault, Kind, Refusal
 from hub.journeys.model import Journey, Journeys
@@ -19,6 +19,7 @@ from schemas.envelope import Channel
 from schemas.facts import Facts
 from schemas.identifiers import LgilCode, LgslCode
 from schemas.references import Slug
+from schemas.times import Moment
 
 LIMIT_BYTES = 64 * 1024
 """Largest body that is read."""
@@ -37,7 +38,7 @@ class Told(_Body):
 
     channel: Channel = Channel.ONLINE
     """How it came in."""
-    effective_at: AwareDatetime | None = None
+    effective_at: Moment | None = None
     """When it became true in the world; now, where left out."""
 
 
@@ -269,7 +270,7 @@ def _adapter(model: type[_Body], name: str) -> TypeAdapter[Any]:
 def _time(body: Body, now: datetime) -> Iterator[Fault]:
     """A thing that is yet to become true has not happened: such a time would outrank everything said later."""
     try:
-        at = TypeAdapter(AwareDatetime | None).validate_python(body.get("effective_at"))
+        at = TypeAdapter(Moment | None).validate_python(body.get("effective_at"))
     except ValidationError:
         return
     if at is not None and at > now + AHEAD:

@@ -18,7 +18,7 @@ from hub.journeys.source import JourneyError, Source, read
 from hub.settings import HubSettings
 from schemas.cases import CaseChange
 from schemas.envelope import Department
-from schemas.facts import Facts
+from schemas.facts import Facts, kind_of
 from schemas.tasks import Work
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -273,7 +273,7 @@ def _due(source: Source, path: tuple[str | int, ...], text: str, everything: set
 
 
 def _date_facts() -> list[str]:
-    return [name for name, field in Facts.model_fields.items() if field.annotation == date | None]
+    return [name for name in Facts.model_fields if kind_of(name) is date]
 
 
 def _order(source: Source, tasks: Mapping[str, Any]) -> list[str]:
