@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from schemas.envelope import Classification, Department, Event, Message
 from schemas.facts import Facts
@@ -55,7 +55,7 @@ class Task(Message):
     """What kind of work."""
     asks: Annotated[str, Privacy.NONE, Field(max_length=200)]
     """What is asked, in plain words."""
-    due: Annotated[Moment | None, Privacy.NONE] = None
+    due: Annotated[AwareDatetime | None, Privacy.NONE] = None
     """By when; none where the journey sets no deadline."""
     facts: Annotated[Facts, Privacy.NONE] = Facts()
     """What the department needs to know for it, and no more."""

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from pydantic_core import PydanticCustomError
 
 FIRST_YEAR, LAST_YEAR = 1900, 2099
-_MARGIN_YEARS = 100
-"""A moment may lie this much further out than a day: clocks count up to ten years back and on from days."""
+FIRST_MOMENTS_YEAR, LAST_MOMENTS_YEAR = 1800, 2199
+"""Moments may lie further out than days, since clocks count up to ten years back and on from days."""
 
 
 def _within(first: int, last: int, year: int) -> None:
@@ -28,7 +28,7 @@ def _day(day: date) -> date:
 
 
 def _moment(moment: datetime) -> datetime:
-    _within(FIRST_YEAR - _MARGIN_YEARS, LAST_YEAR + _MARGIN_YEARS, moment.year)
+    _within(FIRST_MOMENTS_YEAR, LAST_MOMENTS_YEAR, moment.year)
     return moment
 
 

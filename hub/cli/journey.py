@@ -12,7 +12,7 @@ from rich.table import Table
 
 from hub.errors import ConfigurationError
 from hub.journeys import holidays
-from hub.journeys.clocks import LONDON, Due, calendar_for, parse_due
+from hub.journeys.clocks import LONDON, Anchor, Due, calendar_for, parse_due
 from hub.journeys.draw import mermaid, svg
 from hub.journeys.load import SHIPPED, load_file, load_journeys
 from hub.journeys.model import Journey, Journeys
@@ -21,6 +21,7 @@ from hub.routing.simulate import Answers, simulate
 from hub.routing.step import World
 from hub.settings import load
 from schemas.facts import Facts
+from schemas.times import FIRST_YEAR, LAST_YEAR
 
 _NATIONS = ("england-and-wales", "scotland", "northern-ireland")
 _ENDS_SOON = timedelta(days=365)
@@ -153,6 +154,8 @@ def _start(text: str | None) -> datetime:
         raise click.BadParameter(
             f'{text!r} is no time. It reads like "2026-11-03 09:00".', param_hint="--start"
         ) from error
+    if not FIRST_YEAR <= begin.year <= LAST_YEAR:
+        raise click.BadParameter(f"the year lies outside {FIRST_YEAR} to {LAST_YEAR}.", param_hint="--start")
     return begin if begin.tzinfo else begin.replace(tzinfo=LONDON)
 
 
@@ -179,9 +182,12 @@ def _task_and_fact(text: str, journey: Journey) -> tuple[str, str]:
 def _clock(text: str, journey: Journey) -> tuple[str, Due]:
     name, value = _pair(text)
     try:
-        return _task(name, journey), parse_due(value)
+        due = parse_due(value)
     except ValueError as error:
         raise click.BadParameter(f"{value!r}: {error}.", param_hint="--takes") from error
+    if due.anchor is not Anchor.START:
+        raise click.BadParameter(f"{value!r} is no length of time: 3 working days.", param_hint="--takes")
+    return _task(name, journey), due
 
 
 def _facts(values: dict[str, Any]) -> Facts:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from hub.__main__ import hub
 from hub.journeys.clocks import Calendar, parse_due
 from hub.journeys.draw import mermaid, svg
-from hub.journeys.load import SHIPPED, load_files
+from hub.journeys.load import SHIPPED, load_files, parse
 from hub.journeys.model import Journey, Journeys
 from hub.routing.case import EntryKind
 from hub.routing.simulate import Answers, simulate
@@ -86,6 +86,21 @@ def test_a_simulation_of_a_refusal_that_closes_the_case_undoes_what_was_begun() 
     assert "check-home" in [entry.task for entry in happened if entry.kind is EntryKind.TASK_WITHDRAWN]
 
 
+def test_a_simulation_ends_where_the_years_end() -> None:
+    tasks = "".join(
+        f"  t{n}: {{department: housing, work: adaptation, asks: Do, due: 120 months{f', after: t{n - 1}' if n else ''}}}\n"
+        for n in range(30)
+    )
+    text = "journey: a\nversion: 1\ntitle: A\nowner: B\nstarts: {request: r}\nrequires: {uprn: Where}\ntasks:\n" + tasks
+    journey = parse(text, "a.v1.yaml")
+    slow = Answers(takes={f"t{n}": parse_due("120 months") for n in range(30)})
+
+    case, happened = simulate(journey, World(Journeys((journey,)), CALENDAR, "/simulation"), START, Facts(), slow)
+
+    assert case.status is CaseStatus.OPEN
+    assert 2100 < max(entry.at.year for entry in happened) < 2120
+
+
 def test_the_same_simulation_twice_is_the_same() -> None:
     one = simulate(discharge(), WORLD, START, WHEELCHAIR, Answers())
     two = simulate(
@@ -117,3 +132,20 @@ def test_the_commands_answer_in_a_service_managers_words(tmp_path: Path) -> None
     assert "fly-tipping has no task 'clear-state'. There are: clear-estate" in typo.output
     assert "'tomorrow' is no time" in when.output
     assert "reads like: 24 hours" in length.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--start", "9999-12-31"], "the year lies outside 1900 to 2099"),
+        (["--start", "0001-01-01 09:00"], "the year lies outside 1900 to 2099"),
+        (["--takes", "clear-estate=99999999 working days"], "ten years at most, which is 2500 working days"),
+        (["--takes", "clear-estate=on move_date"], "is no length of time: 3 working days"),
+        (["--fact", "move_date=9999-12-31"], "move_date: The year lies outside 1900 to 2099. Check what was typed."),
+    ],
+)
+def test_a_simulation_of_times_that_cannot_be_is_refused_in_words(words: list[str], said: str) -> None:
+    told = CliRunner().invoke(hub, ["journey", "simulate", "fly-tipping", *words])
+
+    assert told.exit_code == 2
+    assert said in " ".join(told.output.split())
