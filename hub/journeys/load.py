@@ -6,7 +6,6 @@ shape of a file, then all that are wrong with its words.
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +13,7 @@ from hub.errors import ConfigurationError
 from hub.journeys import language
 from hub.journeys.clocks import Anchor, Due, parse_due
 from hub.journeys.model import Condition, IfRefused, Journey, Journeys, TaskPlan
-from hub.journeys.source import JourneyError, Source, read
+from hub.journeys.source import JourneyError, Source, read, text_of
 from hub.settings import HubSettings
 from schemas.cases import CaseChange
 from schemas.envelope import Department
@@ -69,15 +68,7 @@ def load_file(file: Path) -> Journey:
     Raises:
         JourneyError: every problem of it.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        near = get_close_matches(file.name, [each.name for each in file.parent.glob("*.yaml")], n=1)
-        hint = f" Did you mean {file.parent / near[0]}?" if near else ""
-        raise JourneyError(f"{file}: there is no such file.{hint}") from error
-    except (UnicodeDecodeError, IsADirectoryError) as error:
-        raise JourneyError(f"{file}: not a text file in UTF-8.") from error
-    journey = parse(text, str(file))
+    journey = parse(text_of(file), str(file))
     expected = f"{journey.name}.v{journey.version}.yaml"
     if file.name != expected:
         raise JourneyError(f"{file}:1: this is {journey.name} version {journey.version}: call the file {expected}.")

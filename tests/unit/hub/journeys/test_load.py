@@ -1,5 +1,6 @@
 """A journey file is read word by word; every mistake is named with its line and the nearest valid word."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     [
         ("", "f.yaml:1: a journey is a list of `key: value` lines"),
         ("- a\n- b\n", "f.yaml:1: a journey is a list"),
-        ("journey: {a\n", "f.yaml:2: not YAML"),
+        ("journey: {a\n", "f.yaml:1: not YAML: a [ or { that is not closed"),
         ("journey: a\njourney: b\n", 'f.yaml:2: "journey" stands here twice.'),
         ("journey: a\x00b\n", "f.yaml:1: not YAML: it holds a character"),
         ("journey: a\ntasks: none\n", '"version" is missing'),
@@ -101,6 +102,115 @@ def test_what_is_no_journey_at_all_is_refused_in_words(text: str, said: str) -> 
         parse(text, "f.yaml")
 
     assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: b: c\n", 'f.yaml:1: not YAML: a colon where none can stand: a text that holds ": " stands in quotes'),
+        ("a:\n\tb: c\n", "f.yaml:2: not YAML: a tab: indent with blanks."),
+        ("a: @b\n", "f.yaml:1: not YAML: no text begins with this sign unless it stands in quotes."),
+        ('a: "b" c\n', "f.yaml:1: not YAML: does not fit what stands above"),
+        ("a: b\nc\nd: e\n", "f.yaml:2: not YAML: this line reads `key: value`"),
+        ('a: b\nc: "d\ne: f\n', "f.yaml:2: not YAML: a quote that is never closed."),
+        ("a: 1\n---\nb: 2\n", "f.yaml:2: not YAML: a second document begins here; a file holds one journey."),
+        ('a: "\\q"\n', "f.yaml:1: not YAML: a backslash within double quotes: use single quotes."),
+        ("a: - b\n", "f.yaml:1: not YAML: a list with dashes begins on a line of its own."),
+        ("a: ]\n", "f.yaml:1: not YAML: a bracket or comma where a value should stand"),
+        ("a: !b && c\n", "f.yaml:1: not YAML: a text that begins with &, * or ! stands in quotes."),
+        ("a: b\nc: d\x0ce\n", "f.yaml:2: not YAML: it holds a character that no text file should."),
+        ("a: b\n? [c]\n: d\n", "f.yaml:2: a list stands where a word and a colon should."),
+    ],
+)
+def test_a_slip_in_yaml_is_told_as_what_people_do_not_as_what_parsers_expect(text: str, said: str) -> None:
+    with pytest.raises(JourneyError) as refusal:
+        parse(text, "f.yaml")
+
+    assert said in str(refusal.value)
+
+
+LAUGHS = "a0: &a0 [lol]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (LAUGHS, 'f.yaml:1: "&a0" names lines to be repeated: write them out where they belong.'),
+        ("a: &a [*a]\n", 'f.yaml:1: "&a" names lines to be repeated'),
+        ("a: b\nc: *d\n", 'f.yaml:2: "*d" stands for lines elsewhere: write them out here.'),
+        (
+            "a: !hazardous\n",
+            'f.yaml:1: "!hazardous" is a YAML tag, which no journey needs. A text that begins with this',
+        ),
+        ("a: !!python/object:os.system x\n", "is a YAML tag"),
+        ("[" * 60_000, "f.yaml:1: more than 10 levels deep"),
+        ("- " * 30_000, "f.yaml:1: more than 10 levels deep"),
+        ("".join(f"{' ' * n}a:\n" for n in range(300)), "f.yaml:10: more than 10 levels deep"),
+    ],
+)
+@pytest.mark.timeout(5)
+def test_what_yaml_can_do_beyond_plain_lists_is_refused_at_once(text: str, said: str) -> None:
+    with pytest.raises(JourneyError) as refusal:
+        parse(text, "f.yaml")
+
+    assert said in str(refusal.value)
+
+
+def test_a_file_with_very_many_mistakes_tells_the_first_and_counts_the_rest() -> None:
+    with pytest.raises(JourneyError) as refusal:
+        parse("".join(f"word{n}: x\n" for n in range(100)), "f.yaml")
+
+    lines = str(refusal.value).splitlines()
+    assert len(lines) == 41
+    assert lines[-1] == "f.yaml: and 67 more; mend these first."
+
+
+def test_a_message_quotes_a_word_shortly_and_without_what_would_steer_a_terminal() -> None:
+    with pytest.raises(JourneyError) as refusal:
+        parse(f'"\\e[31m{"x" * 500}": a\n', "f.yaml")
+
+    assert f'no such word "\N{REPLACEMENT CHARACTER}[31m{"x" * 55}..."' in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"", "1: a journey is a list of"),
+        (b"\x7fELF\x02\x01\x00\xff\xfe", "1: not text in UTF-8. Save it as UTF-8"),
+        ("journey: a\ntitle: Größe\n".encode("latin-1"), "2: not text in UTF-8. Save it as UTF-8"),
+        ("journey: a\n".encode("utf-16"), "1: not text in UTF-8. Save it as UTF-8"),
+        (b"a: b\n" * 1_000_000, " larger than 64 KiB, and no journey is."),
+    ],
+)
+@pytest.mark.timeout(5)
+def test_a_file_of_another_kind_is_refused_at_once(tmp_path: Path, raw: bytes, said: str) -> None:
+    file = tmp_path / "a.v1.yaml"
+    file.write_bytes(raw)
+
+    with pytest.raises(JourneyError) as refusal:
+        load_file(file)
+
+    assert str(refusal.value).startswith(f"{file}:{said}")
+
+
+@pytest.mark.parametrize("change", [lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n")])
+def test_a_file_as_windows_writes_it_is_read_like_any_other(tmp_path: Path, change: Callable[[str], str]) -> None:
+    file = tmp_path / "hospital-discharge.v1.yaml"
+    file.write_bytes(change(DISCHARGE).encode())
+
+    assert load_file(file).title == "Coming home from hospital"
+
+
+def test_what_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    for file, said in (
+        (tmp_path, f"a folder. Name the files in it: {tmp_path / '*.yaml'}"),
+        (SHIPPED / "fly-tipping.v1.yaml" / "x.yaml", "cannot be read: Not a directory."),
+        (tmp_path / ("x" * 5000), "cannot be read: File name too long."),
+        (tmp_path / "nowhere" / "x.yaml", "there is no such file. Check its name and folder."),
+    ):
+        with pytest.raises(JourneyError) as refusal:
+            load_file(file)
+        assert said in str(refusal.value)
 
 
 def test_a_file_must_be_called_by_the_journey_and_version_it_holds(tmp_path: Path) -> None:
