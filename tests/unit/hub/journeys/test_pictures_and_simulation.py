@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from hub.__main__ import hub
+from hub.journeys.check import parse
 from hub.journeys.clocks import Calendar, parse_due
 from hub.journeys.draw import mermaid, svg
-from hub.journeys.load import SHIPPED, load_files, parse
+from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journey, Journeys
 from hub.routing.case import EntryKind
 from hub.routing.simulate import Answers, simulate

@@ -1,0 +1,153 @@
+"""A journey file is read word by word; every mistake is named with its line and the nearest valid word."""
+
+import pytest
+
+from hub.journeys.check import parse
+from hub.journeys.load import SHIPPED
+from hub.journeys.model import IfRefused
+from hub.journeys.source import JourneyError
+
+DISCHARGE = (SHIPPED / "hospital-discharge.v1.yaml").read_text(encoding="utf-8")
+
+
+def test_a_task_stands_behind_those_it_waits_for_wherever_the_file_has_it() -> None:
+    text = "journey: a\nversion: 1\ntitle: A\nowner: B\nstarts: {request: r}\nrequires:\n  uprn: Where?\ntasks:\n"
+    text += "  last: {department: housing, work: adaptation, asks: Do, after: [first]}\n"
+    text += "  first: {department: housing, work: home-check, asks: Look}\n"
+
+    assert [task.name for task in parse(text, "a.yaml").tasks] == ["first", "last"]
+    assert parse(text, "a.yaml").tasks[0].if_refused is IfRefused.ASK
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "said"),
+    [
+        ("title:", "titel:", '3: no such word "titel"; did you mean "title"?'),
+        ("department: transport", "department: transprot", '65: no department "transprot"; did you mean "transport"?'),
+        ("work: trip", "work: tripp", '66: no work "tripp"; did you mean "trip"?'),
+        ("mobility ==", "mobilty ==", '47: no fact "mobilty"; did you mean "mobility"?'),
+        ("[assess-care, fit-ramp]", "[asses-care, fit-ramp]", '57: no task "asses-care"; did you mean "assess-care"?'),
+        ("due: 2 working days", "due: 2 workdays", '36: "2 workdays" is no due time: a due time reads like'),
+        ("on discharge_date", "on discharge_dat", '59: no fact "discharge_dat"; did you mean "discharge_date"?'),
+        (
+            "on discharge_date",
+            "on mobility",
+            '59: "mobility" is no date. Dates are: date_of_birth, discharge_date, move_date.',
+        ),
+        ("&& steps", "& & steps", "47: not a condition:"),
+        ("    after: [check-home]\n", "", '"steps_at_door" is not known when this is asked'),
+        ("gives: [uprn, mobility]", "gives: [uprn, waste_size]", '28: nothing here tells "waste_size"'),
+        ("if refused: undo and close", "if refused: undo", '40: no if refused "undo"'),
+        ("    asks: Bring the person home\n", "", '64: "asks" is missing from book-transport.'),
+        ("after: [check-home]", "after: [start-care]", "these tasks wait for one another: fit-ramp, start-care"),
+        ("version: 1", "version: one", "2: version is a whole number from 1."),
+        (
+            "tells:\n  citizen: [accepted",
+            "tells:\n  citizen: [acepted",
+            'no change "acepted"; did you mean "accepted"?',
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_what_would_be_right(wrong: str, right: str, said: str) -> None:
+    assert wrong in DISCHARGE
+
+    with pytest.raises(JourneyError) as refusal:
+        parse(DISCHARGE.replace(wrong, right, 1), "hospital-discharge.v1.yaml")
+
+    assert said in str(refusal.value)
+    assert str(refusal.value).startswith("hospital-discharge.v1.yaml:")
+
+
+def test_several_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
+    text = DISCHARGE.replace("work: trip", "work: tripp").replace("mobility ==", "mobilty ==")
+
+    with pytest.raises(JourneyError) as refusal:
+        parse(text, "f.yaml")
+
+    assert [line.split(":")[1] for line in str(refusal.value).splitlines()] == ["47", "66"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "f.yaml:1: a journey is a list of `key: value` lines"),
+        ("- a\n- b\n", "f.yaml:1: a journey is a list"),
+        ("journey: {a\n", "f.yaml:1: not YAML: a [ or { that is not closed"),
+        ("journey: a\njourney: b\n", 'f.yaml:2: "journey" stands here twice.'),
+        ("journey: a\x00b\n", "f.yaml:1: not YAML: it holds a character"),
+        ("journey: a\ntasks: none\n", '"version" is missing'),
+    ],
+)
+def test_what_is_no_journey_at_all_is_refused_in_words(text: str, said: str) -> None:
+    with pytest.raises(JourneyError) as refusal:
+        parse(text, "f.yaml")
+
+    assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: b: c\n", 'f.yaml:1: not YAML: a colon where none can stand: a text that holds ": " stands in quotes'),
+        ("a:\n\tb: c\n", "f.yaml:2: not YAML: a tab: indent with blanks."),
+        ("a: @b\n", "f.yaml:1: not YAML: no text begins with this sign unless it stands in quotes."),
+        ('a: "b" c\n', "f.yaml:1: not YAML: does not fit what stands above"),
+        ("a: b\nc\nd: e\n", "f.yaml:2: not YAML: this line reads `key: value`"),
+        ('a: b\nc: "d\ne: f\n', "f.yaml:2: not YAML: a quote that is never closed."),
+        ("a: 1\n---\nb: 2\n", "f.yaml:2: not YAML: a second document begins here; a file holds one journey."),
+        ('a: "\\q"\n', "f.yaml:1: not YAML: a backslash within double quotes: use single quotes."),
+        ("a: - b\n", "f.yaml:1: not YAML: a list with dashes begins on a line of its own."),
+        ("a: ]\n", "f.yaml:1: not YAML: a bracket or comma where a value should stand"),
+        ("a: !b && c\n", "f.yaml:1: not YAML: a text that begins with &, * or ! stands in quotes."),
+        ("a: b\nc: d\x0ce\n", "f.yaml:2: not YAML: it holds a character that no text file should."),
+        ("a: b\n? [c]\n: d\n", "f.yaml:2: a list stands where a word and a colon should."),
+    ],
+)
+def test_a_slip_in_yaml_is_told_as_what_people_do_not_as_what_parsers_expect(text: str, said: str) -> None:
+    with pytest.raises(JourneyError) as refusal:
+        parse(text, "f.yaml")
+
+    assert said in str(refusal.value)
+
+
+LAUGHS = "a0: &a0 [lol]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (LAUGHS, 'f.yaml:1: "&a0" names lines to be repeated: write them out where they belong.'),
+        ("a: &a [*a]\n", 'f.yaml:1: "&a" names lines to be repeated'),
+        ("a: b\nc: *d\n", 'f.yaml:2: "*d" stands for lines elsewhere: write them out here.'),
+        (
+            "a: !hazardous\n",
+            'f.yaml:1: "!hazardous" is a YAML tag, which no journey needs. A text that begins with this',
+        ),
+        ("a: !!python/object:os.system x\n", "is a YAML tag"),
+        ("[" * 60_000, "f.yaml:1: more than 10 levels deep"),
+        ("- " * 30_000, "f.yaml:1: more than 10 levels deep"),
+        ("".join(f"{' ' * n}a:\n" for n in range(300)), "f.yaml:10: more than 10 levels deep"),
+    ],
+)
+@pytest.mark.timeout(5)
+def test_what_yaml_can_do_beyond_plain_lists_is_refused_at_once(text: str, said: str) -> None:
+    with pytest.raises(JourneyError) as refusal:
+        parse(text, "f.yaml")
+
+    assert said in str(refusal.value)
+
+
+def test_a_file_with_very_many_mistakes_tells_the_first_and_counts_the_rest() -> None:
+    with pytest.raises(JourneyError) as refusal:
+        parse("".join(f"word{n}: x\n" for n in range(100)), "f.yaml")
+
+    lines = str(refusal.value).splitlines()
+    assert len(lines) == 41
+    assert lines[-1] == "f.yaml: and 67 more; mend these first."
+
+
+def test_a_message_quotes_a_word_shortly_and_without_what_would_steer_a_terminal() -> None:
+    with pytest.raises(JourneyError) as refusal:
+        parse(f'"\\e[31m{"x" * 500}": a\n', "f.yaml")
+
+    assert f'no such word "\N{REPLACEMENT CHARACTER}[31m{"x" * 55}..."' in str(refusal.value)
