@@ -17,6 +17,7 @@ from hub.journeys.model import Journey, Journeys
 from schemas.cases import Verdict
 from schemas.envelope import Channel
 from schemas.facts import Facts
+from schemas.fields import reader_of
 from schemas.identifiers import LgilCode, LgslCode
 from schemas.references import Slug
 from schemas.times import Moment
@@ -254,17 +255,10 @@ def _shape(model: type[_Body], body: Body) -> Iterator[Fault]:
                 yield Fault("/facts", 'Facts are an object: {"uprn": ...}.')
         else:
             try:
-                _adapter(model, name).validate_python(body[name])
+                reader_of(model, name).validate_python(body[name])
             except ValidationError as error:
                 for item in error.errors(include_url=False, include_input=False, include_context=False):
                     yield Fault(f"/{name}", in_words(item))
-
-
-def _adapter(model: type[_Body], name: str) -> TypeAdapter[Any]:
-    # Annotated of what is only known at run time: a type to pydantic, and Any to a checker.
-    field: Any = model.model_fields[name]
-    kind: Any = Annotated[field.annotation, field]
-    return TypeAdapter(kind)
 
 
 def _time(body: Body, now: datetime) -> Iterator[Fault]:

@@ -1,26 +1,37 @@
-"""A journey from YAML text: checked word by word, and made into what `step` follows.
+"""A journey from YAML text, checked word by word.
 
 Problems are named with file, line and the nearest valid word, for the service manager who wrote it: first all that are wrong with the
-shape of a file, then all that are wrong with its words.
+shape of a file, then all that are wrong with its words. Whatever travels in an event later is read here as that event's own field reads it,
+so that no limit is first met by a worker.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from hub.journeys import language
 from hub.journeys.clocks import Anchor, Due, parse_due
 from hub.journeys.model import Condition, IfRefused, Journey, TaskPlan
-from hub.journeys.source import Source, read
+from hub.journeys.source import Place, Source, cut, read
 from schemas.cases import CaseChange
 from schemas.envelope import Department
 from schemas.facts import Facts, kind_of
-from schemas.tasks import Work
+from schemas.fields import reader_of
+from schemas.identifiers import LgslCode
+from schemas.references import Slug
+from schemas.tasks import Task, TaskWithdrawal, Work
 
 _KEYS = {"journey", "version", "title", "owner", "starts", "requires", "may carry", "tasks", "moves", "tells"}
 _NEEDED = ("journey", "version", "title", "owner", "starts", "requires", "tasks")
 _TASK_KEYS = {"department", "work", "asks", "after", "when", "due", "gives", "answers", "undo", "if refused"}
 _TASK_NEEDED = ("department", "work", "asks")
+_LAST_VERSION = 9999
+_MOST_TASKS = 100
+_SLUG: TypeAdapter[str] = TypeAdapter(Slug)
+_LGSL: TypeAdapter[int] = TypeAdapter(LgslCode)
 _Word = TypeVar("_Word", Department, Work, IfRefused, CaseChange)
 
 
@@ -31,27 +42,29 @@ def parse(text: str, file: str) -> Journey:
         JourneyError: every problem of it.
     """
     source = read(text, file)
-    _check_keys(source, (), source.value, _KEYS, _NEEDED)
+    _check_keys(source, (), _KEYS, _NEEDED)
     source.stop_if_wrong()
     value = source.value
+    name = _name(source, ("journey",), value["journey"])
+    version = _version(source)
+    title, owner = _line(source, ("title",)), _line(source, ("owner",))
+    starts_with, lgsl = _starts(source)
     requires = _questions(source, "requires")
     may_carry = _questions(source, "may carry")
-    tasks = _tasks(source, requires.keys() | may_carry.keys())
-    starts = value["starts"] if isinstance(value["starts"], dict) else {}
-    _check_keys(source, ("starts",), value["starts"], {"request", "lgsl"}, ("request",))
-    moves = _facts(source, ("moves",), value.get("moves", []), requires.keys() | may_carry.keys())
+    for fact in requires.keys() & may_carry.keys():
+        source.problem(("may carry", fact), f'"{fact}" stands in `requires` already: one of the two goes.')
+    carried = requires.keys() | may_carry.keys()
+    moves = _facts(source, ("moves",), carried)
     tells = _tells(source)
-    for key in ("version",):
-        if not isinstance(value[key], int) or value[key] < 1:
-            source.problem((key,), f"{key} is a whole number from 1.")
+    tasks = _tasks(source, carried)
     source.stop_if_wrong()
     return Journey(
-        name=str(value["journey"]),
-        version=value["version"],
-        title=str(value["title"]),
-        owner=str(value["owner"]),
-        starts_with=str(starts["request"]),
-        lgsl=starts.get("lgsl"),
+        name=name,
+        version=version,
+        title=title,
+        owner=owner,
+        starts_with=starts_with,
+        lgsl=lgsl,
         requires=requires,
         may_carry=may_carry,
         tasks=tasks,
@@ -60,18 +73,71 @@ def parse(text: str, file: str) -> Journey:
     )
 
 
-def _check_keys(
-    source: Source, path: tuple[str | int, ...], value: Any, known: set[str], needed: Iterable[str]
-) -> None:
+def _check_keys(source: Source, place: Place, known: set[str], needed: Iterable[str]) -> bool:
+    """Whether a part of the file is a mapping; its keys are checked."""
+    value = source.at(place)
     if not isinstance(value, dict):
-        source.problem(path, f"{path[-1] if path else 'a journey'} is a list of `key: value` lines.")
-        return
+        source.problem(place, f"{place[-1]} is a list of `key: value` lines.")
+        return False
     for key in value:
         if key not in known:
-            source.unknown((*path, key), "such word", key, known)
+            source.unknown((*place, key), "such word", key, known)
     for key in needed:
         if key not in value:
-            source.problem(path, f'"{key}" is missing{f" from {path[-1]}" if path else ""}.')
+            source.problem(place, f'"{key}" is missing{f" from {cut(str(place[-1]))}" if place else ""}.')
+    return True
+
+
+def _name(source: Source, place: Place, value: Any) -> str:
+    """A name that people and machines share."""
+    try:
+        return _SLUG.validate_python(value)
+    except ValidationError:
+        near = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:64] if isinstance(value, str) else ""
+        right = f'did you mean "{near}"?' if near[:1].isalpha() and near != value else "such as check-home."
+        said = f'"{cut(str(value))}" is no name' if isinstance(value, str | int) else f"{place[-1]} is a name"
+        source.problem(place, f"{said}: lower-case words joined by hyphens, at most 64 characters; {right}")
+        return ""
+
+
+def _line(source: Source, place: Place, model: type[BaseModel] = Task, field: str = "asks") -> str:
+    """A line of text for people, as long as the field that will carry it allows; blanks and line ends within it become one blank."""
+    value = source.at(place)
+    if not isinstance(value, str) or not any(character.isalpha() for character in value):
+        said = f', and "{cut(str(value))}" has no word in it' if isinstance(value, str | int) and value != "" else ""
+        source.problem(place, f"{place[-1]} is a line of text{said}.")
+        return ""
+    text = " ".join(value.split())
+    if not text.isprintable():
+        source.problem(place, f'{place[-1]}: "{cut(text)}" holds a character that cannot be shown: type it again.')
+    try:
+        reader_of(model, field).validate_python(text)
+    except ValidationError as error:
+        most = error.errors(include_url=False, include_input=False)[0].get("ctx", {}).get("max_length")
+        source.problem(place, f"{place[-1]} is a line of at most {most} characters; here it has {len(text)}.")
+    return text
+
+
+def _version(source: Source) -> int:
+    value = source.value["version"]
+    if not isinstance(value, int) or not 1 <= value <= _LAST_VERSION:
+        source.problem(("version",), f"version is a whole number from 1 to {_LAST_VERSION}.")
+        return 0
+    return value
+
+
+def _starts(source: Source) -> tuple[str, int | None]:
+    """The kind of request a journey starts with, and its service code."""
+    if not _check_keys(source, ("starts",), {"request", "lgsl"}, ("request",)):
+        return "", None
+    starts = source.value["starts"]
+    name = _name(source, ("starts", "request"), starts["request"]) if "request" in starts else ""
+    try:
+        return name, _LGSL.validate_python(starts["lgsl"]) if "lgsl" in starts else None
+    except ValidationError:
+        said = "lgsl is a code of the Local Government Service List, a number from 1 to 9999 such as 209"
+        source.problem(("starts", "lgsl"), f"{said}; without one, leave it out.")
+        return name, None
 
 
 def _questions(source: Source, key: str) -> Mapping[str, str]:
@@ -80,33 +146,36 @@ def _questions(source: Source, key: str) -> Mapping[str, str]:
     if not isinstance(value, dict):
         source.problem((key,), f"{key} is a list of `fact: question` lines.")
         return {}
-    _facts(source, (key,), list(value), Facts.model_fields, paths=[(key, name) for name in value])
-    return {name: str(question) for name, question in value.items()}
+    for name in value:
+        if name not in Facts.model_fields:
+            source.unknown((key, name), "fact", name, Facts.model_fields)
+    return {name: _line(source, (key, name)) for name in value}
 
 
-def _facts(
-    source: Source,
-    path: tuple[str | int, ...],
-    value: Any,
-    known: Iterable[str],
-    paths: list[tuple[str | int, ...]] | None = None,
-) -> tuple[str, ...]:
-    """Names of facts, each checked against those known here, and against the vocabulary for a hint."""
-    if isinstance(value, str):
-        value = [value]
-    if not isinstance(value, list):
-        source.problem(path, f"{path[-1]} is a list of facts, such as [uprn, mobility].")
+def _list(source: Source, place: Place, of: str) -> tuple[tuple[Place, str], ...]:
+    """Words of a list, each with its place; one word may stand without brackets, and a list that is left out is empty."""
+    value = source.at(place)
+    if isinstance(value, str) and value:
+        return ((place, value),)
+    if value is None:
         return ()
-    allowed = set(known)
-    for place, name in enumerate(value):
-        where = paths[place] if paths else (*path, place)
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        source.problem(place, f"{cut(str(place[-1]))} is a list of {of}.")
+        return ()
+    return tuple(((*place, number), item) for number, item in enumerate(value))
+
+
+def _facts(source: Source, place: Place, known: Collection[str]) -> tuple[str, ...]:
+    """Names of facts, each checked against those known here, and against the vocabulary for a hint."""
+    words = _list(source, place, "facts, such as [uprn, mobility]")
+    for where, name in words:
         if name not in Facts.model_fields:
             source.unknown(where, "fact", name, Facts.model_fields)
-        elif name not in allowed:
+        elif name not in known:
             source.problem(
                 where, f'nothing here tells "{name}": add it to `requires` or `may carry`, or to the answers of a task.'
             )
-    return tuple(str(name) for name in value)
+    return tuple(name for _, name in words)
 
 
 def _tasks(source: Source, carried: set[str]) -> tuple[TaskPlan, ...]:
@@ -115,19 +184,18 @@ def _tasks(source: Source, carried: set[str]) -> tuple[TaskPlan, ...]:
     if not isinstance(value, dict) or not value:
         source.problem(("tasks",), "tasks is a list of tasks, at least one, each with department, work and asks.")
         return ()
-    for name, task in value.items():
-        _check_keys(source, ("tasks", name), task, _TASK_KEYS, _TASK_NEEDED)
+    if len(value) > _MOST_TASKS:
+        source.problem(("tasks",), f"{len(value)} tasks; a journey has at most {_MOST_TASKS}. Make two journeys of it.")
+    for name in value:
+        _name(source, ("tasks", name), name)
+        _check_keys(source, ("tasks", name), _TASK_KEYS, _TASK_NEEDED)
     source.stop_if_wrong()
-    order = _order(source, value)
-    answers = {
-        name: _facts(source, ("tasks", name, "answers"), value[name].get("answers", []), Facts.model_fields)
-        for name in value
-    }
+    before = _before(source)
+    answers = {name: _facts(source, ("tasks", name, "answers"), Facts.model_fields.keys()) for name in value}
     everything = carried.union(*answers.values())
     plans = []
-    for name in order:
-        before = _before(name, value)
-        known = carried.union(*(answers[each] for each in before))
+    for name, earlier in before.items():
+        known = carried.union(*(answers[each] for each in earlier))
         plans.append(_task(source, name, answers[name], known, everything))
     return tuple(plan for plan in plans if plan is not None)
 
@@ -136,56 +204,59 @@ def _task(
     source: Source, name: str, answers: tuple[str, ...], known: set[str], everything: set[str]
 ) -> TaskPlan | None:
     """One task; `known` are facts certain to be asked for before it begins, `everything` also what may come later."""
-    path, value = ("tasks", name), source.value["tasks"][name]
-    department = _word(source, (*path, "department"), value["department"], Department)
-    work = _word(source, (*path, "work"), value["work"], Work)
-    refused = _word(source, (*path, "if refused"), value.get("if refused", IfRefused.ASK), IfRefused)
-    when = _condition(source, (*path, "when"), str(value["when"]), known) if "when" in value else None
-    due = _due(source, (*path, "due"), str(value["due"]), everything) if "due" in value else None
-    gives = _facts(source, (*path, "gives"), value.get("gives", []), everything)
+    place, value = ("tasks", name), source.value["tasks"][name]
+    department = _word(source, (*place, "department"), Department)
+    work = _word(source, (*place, "work"), Work)
+    refused = _word(source, (*place, "if refused"), IfRefused) if "if refused" in value else IfRefused.ASK
+    asks = _line(source, (*place, "asks"))
+    undo = _line(source, (*place, "undo"), TaskWithdrawal, "undo") if "undo" in value else None
+    when = _condition(source, (*place, "when"), known) if "when" in value else None
+    due = _due(source, (*place, "due"), everything) if "due" in value else None
+    gives = _facts(source, (*place, "gives"), everything)
     if department is None or work is None or refused is None:
         return None
     return TaskPlan(
         name=name,
         department=department,
         work=work,
-        asks=str(value["asks"]),
-        after=tuple(_names(value.get("after", []))),
+        asks=asks,
+        after=_after(source, name),
         when=when,
         due=due,
         gives=gives,
         answers=answers,
-        undo=str(value["undo"]) if "undo" in value else None,
+        undo=undo,
         if_refused=refused,
     )
 
 
-def _word(
-    source: Source, path: tuple[str | int, ...], word: Any, words: type[_Word], what: str | None = None
-) -> _Word | None:
+def _word(source: Source, place: Place, words: type[_Word], what: str | None = None) -> _Word | None:
+    word = source.at(place)
     try:
         return words(word)
     except ValueError:
-        source.unknown(path, what or str(path[-1]), word, list(words))
+        source.unknown(place, what or str(place[-1]), word, list(words))
         return None
 
 
-def _condition(source: Source, path: tuple[str | int, ...], text: str, known: set[str]) -> Condition | None:
+def _condition(source: Source, place: Place, known: set[str]) -> Condition | None:
     """A CEL expression over facts that are known by the time it is asked."""
+    text = str(source.at(place))
     try:
         program = language.compile(text)
     except ValueError as error:
         source.problem(
-            path, f'not a condition: {_first_line(error)}. It reads like: mobility == "wheelchair" && steps_at_door > 0'
+            place,
+            f'not a condition: {_first_line(error)}. It reads like: mobility == "wheelchair" && steps_at_door > 0',
         )
         return None
     facts = tuple(program.variables())
     for name in facts:
         if name not in Facts.model_fields:
-            source.unknown(path, "fact", name, Facts.model_fields)
+            source.unknown(place, "fact", name, Facts.model_fields)
         elif name not in known:
             source.problem(
-                path, f'"{name}" is not known when this is asked: put the task that answers it into `after`.'
+                place, f'"{name}" is not known when this is asked: put the task that answers it into `after`.'
             )
     return Condition(text, program, frozenset(facts))
 
@@ -196,19 +267,20 @@ def _first_line(error: Exception) -> str:
     return said.split("Syntax error: ")[-1].split("ERROR:")[-1].strip().rstrip(".")
 
 
-def _due(source: Source, path: tuple[str | int, ...], text: str, everything: set[str]) -> Due | None:
+def _due(source: Source, place: Place, everything: set[str]) -> Due | None:
+    text = str(source.at(place))
     try:
         due = parse_due(text)
     except ValueError as error:
-        source.problem(path, f'"{text}" is no due time: {error}.')
+        source.problem(place, f'"{cut(text)}" is no due time: {error}.')
         return None
     if due.anchor is not Anchor.START and due.fact is not None:
         if due.fact not in Facts.model_fields:
-            source.unknown(path, "fact", due.fact, _date_facts())
+            source.unknown(place, "fact", due.fact, _date_facts())
         elif due.fact not in _date_facts():
-            source.problem(path, f'"{due.fact}" is no date. Dates are: {", ".join(_date_facts())}.')
+            source.problem(place, f'"{due.fact}" is no date. Dates are: {", ".join(_date_facts())}.')
         elif due.fact not in everything:
-            source.problem(path, f'nothing here tells "{due.fact}": add it to `requires` or `may carry`.')
+            source.problem(place, f'nothing here tells "{due.fact}": add it to `requires` or `may carry`.')
     return due
 
 
@@ -216,44 +288,44 @@ def _date_facts() -> list[str]:
     return [name for name in Facts.model_fields if kind_of(name) is date]
 
 
-def _order(source: Source, tasks: Mapping[str, Any]) -> list[str]:
-    """Names so that each stands behind those it comes after, otherwise as in the file; a circle is a problem."""
-    for name, task in tasks.items():
-        for place, earlier in enumerate(_names(task.get("after", []))):
+def _after(source: Source, task: str) -> tuple[str, ...]:
+    """The tasks it waits for, as its file says."""
+    words = _list(source, ("tasks", task, "after"), "tasks, such as [check-home, assess-care]")
+    return tuple(name for _, name in words)
+
+
+def _before(source: Source) -> Mapping[str, set[str]]:
+    """Every task with all that must end before it begins, near or far; each stands behind those, otherwise as in the file."""
+    tasks = source.value["tasks"]
+    for task in tasks:
+        for place, earlier in _list(source, ("tasks", task, "after"), "tasks, such as [check-home, assess-care]"):
             if earlier not in tasks:
-                source.unknown(("tasks", name, "after", place), "task", earlier, tasks)
+                source.unknown(place, "task", earlier, tasks)
     source.stop_if_wrong()
-    order: list[str] = []
+    after = {name: _after(source, name) for name in tasks}
+    before: dict[str, set[str]] = {}
     waiting = list(tasks)
     while waiting:
-        ready = next(
-            (name for name in waiting if all(each in order for each in _names(tasks[name].get("after", [])))), None
-        )
+        ready = next((name for name in waiting if all(each in before for each in after[name])), None)
         if ready is None:
             source.problem(("tasks", waiting[0], "after"), f"these tasks wait for one another: {', '.join(waiting)}.")
             source.stop_if_wrong()
             break
-        order.append(ready)
+        before[ready] = set(after[ready]).union(*(before[each] for each in after[ready]))
         waiting.remove(ready)
-    return order
-
-
-def _before(name: str, tasks: Mapping[str, Any]) -> set[str]:
-    """Every task that must end before this one begins, near or far."""
-    near = _names(tasks[name].get("after", []))
-    return set(near).union(*(_before(each, tasks) for each in near))
-
-
-def _names(value: Any) -> list[str]:
-    return [str(value)] if isinstance(value, str) else [str(each) for each in value]
+    return before
 
 
 def _tells(source: Source) -> Mapping[str, frozenset[CaseChange]]:
+    """Who is told of which changes."""
+    value = source.value.get("tells", {})
+    if not isinstance(value, dict):
+        source.problem(("tells",), "tells is a list of `who: [changes]` lines, such as citizen: [accepted, done].")
+        return {}
     tells = {}
-    for who, changes in source.value.get("tells", {}).items():
-        words = [
-            _word(source, ("tells", who, place), change, CaseChange, "change")
-            for place, change in enumerate(_names(changes))
-        ]
+    for who in value:
+        _name(source, ("tells", who), who)
+        changes = _list(source, ("tells", who), "changes, such as [accepted, done]")
+        words = [_word(source, place, CaseChange, "change") for place, _ in changes]
         tells[who] = frozenset(word for word in words if word is not None)
     return tells

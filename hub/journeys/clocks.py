@@ -154,7 +154,8 @@ def parse_due(text: str) -> Due:
     Raises:
         ValueError: it does not read like any of these, or is longer than ten years; the message says what would be right.
     """
-    found = _CLOCK.fullmatch(" ".join(text.split()))
+    text = " ".join(text.split())
+    found = _CLOCK.fullmatch(text)
     if found is None:
         raise ValueError(
             "a due time reads like: 24 hours, 2 working days, 3 weeks, on discharge_date, 1 working day before discharge_date, "

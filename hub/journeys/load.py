@@ -36,11 +36,20 @@ def load_files(files: Iterable[Path]) -> Journeys:
         JourneyError: with the problems of all of them.
     """
     journeys, problems = [], []
+    starting: dict[str, Journey] = {}
     for file in files:
         try:
-            journeys.append(load_file(file))
+            journey = load_file(file)
         except JourneyError as error:
             problems.append(str(error))
+            continue
+        journeys.append(journey)
+        other = starting.setdefault(journey.starts_with, journey)
+        if other.name != journey.name:
+            problems.append(
+                f"{file}: starts with {journey.starts_with}, as {other.name} does, and a request can start only one. Give this one "
+                f"another request, or make it the next version of {other.name}."
+            )
     if problems:
         raise JourneyError("\n".join(problems))
     return Journeys(tuple(journeys))

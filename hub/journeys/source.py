@@ -43,18 +43,28 @@ class Source:
     lines: dict[Place, int]
     problems: list[tuple[int, str]] = field(default_factory=list)
 
-    def problem(self, path: Place, text: str) -> None:
-        """Note a problem at a place; a path that is not in the file points to the nearest part that is."""
-        while path and path not in self.lines:
-            path = path[:-1]
-        self.problems.append((self.lines.get(path, 1), _shown(text)))
+    def at(self, place: Place) -> Any:
+        """What stands at a place; None where nothing does."""
+        part = self.value
+        for step in place:
+            inside = step in part if isinstance(part, dict) else isinstance(part, list) and isinstance(step, int)
+            if not inside:
+                return None
+            part = part[step]
+        return part
 
-    def unknown(self, path: Place, what: str, word: object, known: Iterable[str]) -> None:
+    def problem(self, place: Place, text: str) -> None:
+        """Note a problem at a place; one that is not in the file points to the nearest part that is."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        self.problems.append((self.lines.get(place, 1), _shown(text)))
+
+    def unknown(self, place: Place, what: str, word: object, known: Iterable[str]) -> None:
         """Note a word that is none of those known, with the nearest one."""
         words, said = sorted(known), cut(str(word))
         near = get_close_matches(said, words, n=1, cutoff=0.5)
         hint = f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(words)}."
-        self.problem(path, f'no {what} "{said}"; {hint}')
+        self.problem(place, f'no {what} "{said}"; {hint}')
 
     def stop_if_wrong(self) -> None:
         """Raise if there are problems.
@@ -198,8 +208,8 @@ def read(text: str, file: str) -> Source:
     return source
 
 
-def _plain(node: yaml.Node, path: Place, source: Source) -> Any:
-    source.lines.setdefault(path, node.start_mark.line + 1)
+def _plain(node: yaml.Node, place: Place, source: Source) -> Any:
+    source.lines.setdefault(place, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -208,14 +218,14 @@ def _plain(node: yaml.Node, path: Place, source: Source) -> Any:
                 source.problems.append((line, "a list stands where a word and a colon should."))
                 continue
             key = str(key_node.value)
-            here = (*path, key)
+            here = (*place, key)
             if key in mapping:
                 source.problems.append((line, _shown(f'"{cut(key)}" stands here twice.')))
             source.lines[here] = line
             mapping[key] = _plain(value_node, here, source)
         return mapping
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, place), source) for place, item in enumerate(node.value)]
+        return [_plain(item, (*place, number), source) for number, item in enumerate(node.value)]
     # Everything stays text but whole numbers: a journey has no other scalars, and `no` or `16:30` must not become something else.
     value = str(node.value)
     number = node.tag == "tag:yaml.org,2002:int" and value.isdecimal() and len(value) <= _DIGITS

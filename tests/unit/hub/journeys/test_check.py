@@ -10,6 +10,17 @@ from hub.journeys.source import JourneyError
 DISCHARGE = (SHIPPED / "hospital-discharge.v1.yaml").read_text(encoding="utf-8")
 
 
+TASK = "  t: {department: housing, work: trip, asks: Do}\n"
+MINIMAL = """journey: a
+version: 1
+title: A
+owner: B
+starts: {request: r}
+requires: {uprn: Where}
+tasks:
+"""
+
+
 def test_a_task_stands_behind_those_it_waits_for_wherever_the_file_has_it() -> None:
     text = "journey: a\nversion: 1\ntitle: A\nowner: B\nstarts: {request: r}\nrequires:\n  uprn: Where?\ntasks:\n"
     text += "  last: {department: housing, work: adaptation, asks: Do, after: [first]}\n"
@@ -40,7 +51,7 @@ def test_a_task_stands_behind_those_it_waits_for_wherever_the_file_has_it() -> N
         ("if refused: undo and close", "if refused: undo", '40: no if refused "undo"'),
         ("    asks: Bring the person home\n", "", '64: "asks" is missing from book-transport.'),
         ("after: [check-home]", "after: [start-care]", "these tasks wait for one another: fit-ramp, start-care"),
-        ("version: 1", "version: one", "2: version is a whole number from 1."),
+        ("version: 1", "version: one", "2: version is a whole number from 1 to 9999."),
         (
             "tells:\n  citizen: [accepted",
             "tells:\n  citizen: [acepted",
@@ -56,6 +67,107 @@ def test_a_mistake_is_named_with_its_line_and_what_would_be_right(wrong: str, ri
 
     assert said in str(refusal.value)
     assert str(refusal.value).startswith("hospital-discharge.v1.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "said"),
+    [
+        ("lgsl: 209", "lgsl: abc", "5: lgsl is a code of the Local Government Service List, a number from 1 to 9999"),
+        ("lgsl: 209", "lgsl: 0", "5: lgsl is a code"),
+        ("lgsl: 209", "lgsl: 12345", "5: lgsl is a code"),
+        ("lgsl: 209", "lgsl: [209]", "5: lgsl is a code"),
+        ("lgsl: 209", "lgsl: ", "5: lgsl is a code"),
+        ("{request: discharge-notified, lgsl: 209}", "{request: {a: b}}", "5: request is a name: lower-case words"),
+        (
+            "{request: discharge-notified, lgsl: 209}",
+            "discharge-notified",
+            "5: starts is a list of `key: value` lines.",
+        ),
+        (
+            "request: discharge-notified",
+            "request: Discharge Notified",
+            '5: "Discharge Notified" is no name: lower-case',
+        ),
+        ("request: discharge-notified", "request: Discharge Notified", 'did you mean "discharge-notified"?'),
+        ("journey: hospital-discharge", "journey: Hospital_Discharge", 'did you mean "hospital-discharge"?'),
+        ("journey: hospital-discharge", "journey: 7", '1: "7" is no name: lower-case words joined by hyphens'),
+        ("journey: hospital-discharge", f"journey: {'a' * 65}", "1: "),
+        ("journey: hospital-discharge", "journey: entlassung-größe", '"entlassung-größe" is no name'),
+        ("version: 1", "version: 0", "2: version is a whole number from 1 to 9999."),
+        ("version: 1", f"version: {'9' * 5000}", "2: version is a whole number from 1 to 9999."),
+        ("version: 1", "version: [1]", "2: version is a whole number from 1 to 9999."),
+        ("title: Coming home from hospital", "title: 5", '3: title is a line of text, and "5" has no word in it.'),
+        ("title: Coming home from hospital", "title:", "3: title is a line of text."),
+        ("title: Coming home", f"title: {'x' * 200}", "3: title is a line of at most 200 characters; here it has 214."),
+        ("title: Coming home from hospital", r'title: "a\0b"', "3: title: "),
+        ("title: Coming home from hospital", r'title: "a\ud800b"', "3: title: "),
+        ("owner: Head of Adult Social Care", "owner: [a]", "4: owner is a line of text."),
+        (
+            "  uprn: Which home do they return to (UPRN)?",
+            "  uprn: 5",
+            '13: uprn is a line of text, and "5" has no word',
+        ),
+        ("  phone: On which", "  uprn: On which", '16: "uprn" stands in `requires` already: one of the two goes.'),
+        ("  check-home:\n", "  Check home:\n", '23: "Check home" is no name'),
+        ("asks: Is the home fit to return to?", f"asks: {'why ' * 51}", "26: asks is a line of at most 200 characters"),
+        ("undo: End the assessment", f"undo: {'x' * 201}", "39: undo is a line of at most 200 characters"),
+        ("undo: End the assessment", "undo:", "39: undo is a line of text."),
+        ("after: [check-home]", "after: {check-home: x}", "46: after is a list of tasks, such as [check-home, assess"),
+        ("after: [check-home]", "after: 5", "46: after is a list of tasks"),
+        ("after: [check-home]", "after: [[check-home]]", "46: after is a list of tasks"),
+        (
+            "gives: [uprn, mobility]",
+            "gives: [uprn, [mobility]]",
+            "28: gives is a list of facts, such as [uprn, mobility].",
+        ),
+        ("gives: [uprn, mobility]", "gives:", "28: gives is a list of facts"),
+        ("department: transport", "department: [transport]", "65: no department"),
+        ("due: 1 working day\n", "due: [1]\n", '27: "[1]" is no due time'),
+        ("moves: [discharge_date]", "moves: {discharge_date: x}", "moves is a list of facts"),
+        ("  citizen: [", "  The citizen: [", '"The citizen" is no name: lower-case words joined by hyphens'),
+        (
+            "  citizen: [accepted, date-moved, done, closed, withdrawn]",
+            "  citizen: {done: x}",
+            "citizen is a list of changes",
+        ),
+    ],
+)
+def test_a_value_of_another_kind_is_named_with_its_line_and_what_would_be_right(
+    wrong: str, right: str, said: str
+) -> None:
+    assert wrong in DISCHARGE
+
+    with pytest.raises(JourneyError) as refusal:
+        parse(DISCHARGE.replace(wrong, right, 1), "f.yaml")
+
+    assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize("tells", ["everybody", "[citizen]", "", "5"])
+def test_who_is_told_must_be_a_list_of_who_and_what(tells: str) -> None:
+    with pytest.raises(JourneyError) as refusal:
+        parse(f"tells: {tells}\n{MINIMAL}{TASK}", "f.yaml")
+
+    said = "f.yaml:1: tells is a list of `who: [changes]` lines, such as citizen: [accepted, done]."
+    assert str(refusal.value) == said
+
+
+def test_a_journey_of_more_tasks_than_anybody_can_follow_is_refused() -> None:
+    text = MINIMAL + "".join(f"  t{n}: {{department: housing, work: trip, asks: Do}}\n" for n in range(101))
+
+    with pytest.raises(JourneyError, match=r"f\.yaml:7: 101 tasks; a journey has at most 100\."):
+        parse(text, "f.yaml")
+
+
+@pytest.mark.timeout(5)
+def test_many_ways_through_a_journey_take_no_longer_than_few() -> None:
+    text = MINIMAL
+    for level in range(30):
+        after = f", after: [a{level - 1}, b{level - 1}]" if level else ""
+        for side in "ab":
+            text += f"  {side}{level}: {{department: housing, work: trip, asks: Do{after}}}\n"
+
+    assert len(parse(text, "f.yaml").tasks) == 60
 
 
 def test_several_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:

@@ -111,6 +111,22 @@ def test_the_newest_version_takes_new_requests_and_the_older_ones_stay(tmp_path:
     assert journeys.get("hospital-discharge", 3) is None
 
 
+def test_two_journeys_that_start_with_the_same_request_are_refused(tmp_path: Path) -> None:
+    own = tmp_path / "home-again.v3.yaml"
+    own.write_text(
+        DISCHARGE.replace("journey: hospital-discharge\nversion: 1", "journey: home-again\nversion: 3"),
+        encoding="utf-8",
+    )
+
+    with pytest.raises(JourneyError) as refusal:
+        load_journeys(settings(tmp_path, folder=tmp_path))
+
+    assert str(refusal.value) == (
+        f"{own}: starts with discharge-notified, as hospital-discharge does, and a request can start only one. "
+        "Give this one another request, or make it the next version of hospital-discharge."
+    )
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"journeys\.folder is .*, which is no folder"):
         load_journeys(settings(tmp_path, folder=Path("nowhere")))
