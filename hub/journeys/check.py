@@ -8,13 +8,15 @@ so that no limit is first met by a worker.
 import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from hub.journeys import language
 from hub.journeys.clocks import Anchor, Due, parse_due
-from hub.journeys.model import Condition, IfRefused, Journey, TaskPlan
+from hub.journeys.language import Condition
+from hub.journeys.model import IfRefused, Journey, TaskPlan
 from hub.journeys.source import Place, Source, cut, read
 from schemas.cases import CaseChange
 from schemas.envelope import Department
@@ -240,31 +242,33 @@ def _word(source: Source, place: Place, words: type[_Word], what: str | None = N
 
 
 def _condition(source: Source, place: Place, known: set[str]) -> Condition | None:
-    """A CEL expression over facts that are known by the time it is asked."""
-    text = str(source.at(place))
+    """A condition over facts that are known by the time it is asked."""
+    text = " ".join(str(source.at(place)).split())
     try:
-        program = language.compile(text)
-    except ValueError as error:
-        source.problem(
-            place,
-            f'not a condition: {_first_line(error)}. It reads like: mobility == "wheelchair" && steps_at_door > 0',
-        )
+        condition = language.condition(text)
+    except language.NotACondition as error:
+        source.problem(place, f"not a condition: {error} {_CONDITIONS}")
         return None
-    facts = tuple(program.variables())
-    for name in facts:
-        if name not in Facts.model_fields:
+    for name in sorted(condition.facts):
+        near = get_close_matches(name, [*Facts.model_fields, *language.WORDS], n=1)
+        if near and near[0] in language.WORDS:
+            source.problem(place, f'no fact "{name}"; a value stands in quotes: "{near[0]}".')
+        elif name not in Facts.model_fields:
             source.unknown(place, "fact", name, Facts.model_fields)
         elif name not in known:
             source.problem(
                 place, f'"{name}" is not known when this is asked: put the task that answers it into `after`.'
             )
-    return Condition(text, program, frozenset(facts))
+    if condition.facts <= Facts.model_fields.keys():
+        for fault in language.faults(condition.expression):
+            source.problem(place, fault)
+    return condition
 
 
-def _first_line(error: Exception) -> str:
-    """What a CEL parser says of a mistake, without its drawing."""
-    said = str(error).splitlines()[0]
-    return said.split("Syntax error: ")[-1].split("ERROR:")[-1].strip().rstrip(".")
+_CONDITIONS = (
+    "A condition compares facts with values by ==, !=, <, <=, >, >= or in, joined by && and ||: "
+    'mobility == "wheelchair" && steps_at_door > 0'
+)
 
 
 def _due(source: Source, place: Place, everything: set[str]) -> Due | None:

@@ -62,7 +62,7 @@ class Source:
     def unknown(self, place: Place, what: str, word: object, known: Iterable[str]) -> None:
         """Note a word that is none of those known, with the nearest one."""
         words, said = sorted(known), cut(str(word))
-        near = get_close_matches(said, words, n=1, cutoff=0.5)
+        near = get_close_matches(said.lower(), words, n=1, cutoff=0.5)
         hint = f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(words)}."
         self.problem(place, f'no {what} "{said}"; {hint}')
 
