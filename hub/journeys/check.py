@@ -1,7 +1,7 @@
 """A journey from YAML text, checked word by word.
 
-Problems are named with file, line and the nearest valid word, for the service manager who wrote it: first all that are wrong with the
-shape of a file, then all that are wrong with its words. Whatever travels in an event later is read here as that event's own field reads it,
+Problems are named with file, line and the nearest valid word, for the service manager who wrote it: all at once, but for words whose
+meaning hangs on something else that is wrong. Whatever travels in an event later is read here as that event's own field reads it,
 so that no limit is first met by a worker.
 """
 
@@ -188,10 +188,12 @@ def _tasks(source: Source, carried: set[str]) -> tuple[TaskPlan, ...]:
         return ()
     if len(value) > _MOST_TASKS:
         source.problem(("tasks",), f"{len(value)} tasks; a journey has at most {_MOST_TASKS}. Make two journeys of it.")
+    found = len(source.problems)
     for name in value:
         _name(source, ("tasks", name), name)
         _check_keys(source, ("tasks", name), _TASK_KEYS, _TASK_NEEDED)
-    source.stop_if_wrong()
+    if len(source.problems) > found:
+        return ()
     before = _before(source)
     answers = {name: _facts(source, ("tasks", name, "answers"), Facts.model_fields.keys()) for name in value}
     everything = carried.union(*answers.values())
@@ -299,13 +301,17 @@ def _after(source: Source, task: str) -> tuple[str, ...]:
 
 
 def _before(source: Source) -> Mapping[str, set[str]]:
-    """Every task with all that must end before it begins, near or far; each stands behind those, otherwise as in the file."""
-    tasks = source.value["tasks"]
+    """Every task with all that must end before it begins, near or far; each stands behind those, otherwise as in the file.
+
+    Empty when they cannot be put in order.
+    """
+    tasks, found = source.value["tasks"], len(source.problems)
     for task in tasks:
         for place, earlier in _list(source, ("tasks", task, "after"), "tasks, such as [check-home, assess-care]"):
             if earlier not in tasks:
                 source.unknown(place, "task", earlier, tasks)
-    source.stop_if_wrong()
+    if len(source.problems) > found:
+        return {}
     after = {name: _after(source, name) for name in tasks}
     before: dict[str, set[str]] = {}
     waiting = list(tasks)
@@ -313,8 +319,7 @@ def _before(source: Source) -> Mapping[str, set[str]]:
         ready = next((name for name in waiting if all(each in before for each in after[name])), None)
         if ready is None:
             source.problem(("tasks", waiting[0], "after"), f"these tasks wait for one another: {', '.join(waiting)}.")
-            source.stop_if_wrong()
-            break
+            return {}
         before[ready] = set(after[ready]).union(*(before[each] for each in after[ready]))
         waiting.remove(ready)
     return before

@@ -1,13 +1,10 @@
 """A journey drawn, and what would happen when."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from click.testing import CliRunner
 
-from hub.__main__ import hub
 from hub.journeys.check import parse
 from hub.journeys.clocks import Calendar, parse_due
 from hub.journeys.draw import mermaid, svg
@@ -109,44 +106,3 @@ def test_the_same_simulation_twice_is_the_same() -> None:
     )
 
     assert one == two
-
-
-def test_the_commands_answer_in_a_service_managers_words(tmp_path: Path) -> None:
-    run = CliRunner().invoke
-
-    checked = run(hub, ["journey", "check"])
-    drawn = run(hub, ["journey", "draw", "fly-tipping", "--svg", str(tmp_path / "picture.svg")])
-    text = run(hub, ["journey", "draw", "fly-tipping"])
-    told = run(
-        hub, ["journey", "simulate", "fly-tipping", "--start", "2026-11-03 09:00", "--fact", "land_owner=housing"]
-    )
-    typo = run(hub, ["journey", "simulate", "fly-tipping", "--answer", "clear-state.evidence_found=true"])
-    when = run(hub, ["journey", "simulate", "fly-tipping", "--start", "tomorrow"])
-    length = run(hub, ["journey", "simulate", "fly-tipping", "--takes", "clear-estate=long"])
-
-    assert "fly-tipping version 1: 3 tasks, 3 departments: good" in checked.output
-    assert drawn.exit_code == 0
-    assert (tmp_path / "picture.svg").read_text(encoding="utf-8").startswith("<svg")
-    assert text.output.startswith("flowchart LR")
-    assert "Housing finished" in told.output
-    assert "A real request must also say: uprn, waste_size." in told.output
-    assert "fly-tipping has no task 'clear-state'. There are: clear-estate" in typo.output
-    assert "'tomorrow' is no time" in when.output
-    assert "reads like: 24 hours" in length.output
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--start", "9999-12-31"], "the year lies outside 1900 to 2099"),
-        (["--start", "0001-01-01 09:00"], "the year lies outside 1900 to 2099"),
-        (["--takes", "clear-estate=99999999 working days"], "ten years at most, which is 2500 working days"),
-        (["--takes", "clear-estate=on move_date"], "is no length of time: 3 working days"),
-        (["--fact", "move_date=9999-12-31"], "move_date: The year lies outside 1900 to 2099. Check what was typed."),
-    ],
-)
-def test_a_simulation_of_times_that_cannot_be_is_refused_in_words(words: list[str], said: str) -> None:
-    told = CliRunner().invoke(hub, ["journey", "simulate", "fly-tipping", *words])
-
-    assert told.exit_code == 2
-    assert said in " ".join(told.output.split())
