@@ -106,3 +106,18 @@ def test_the_same_simulation_twice_is_the_same() -> None:
     )
 
     assert one == two
+
+
+def test_a_drawing_in_mermaid_survives_tasks_and_titles_that_mean_something_there() -> None:
+    text = (
+        "journey: a\nversion: 1\ntitle: 'A #1 \"test\" of <b>'\nowner: B\nstarts: {request: r}\nrequires: {steps_at_door: Steps}\n"
+        "tasks:\n  start: {department: housing, work: trip, asks: Do}\n"
+        "  housing: {department: housing, work: trip, asks: Do}\n"
+        "  end: {department: housing, work: trip, asks: Do, after: [start, housing], when: steps_at_door < 3}\n"
+    )
+
+    drawn = mermaid(parse(text, "a.v1.yaml"))
+
+    assert 'start(["A #35;1 #34;test#34; of #60;b#62;"])' in drawn
+    assert "  start --> task_start\n" in drawn
+    assert 'task_housing -->|"steps_at_door #60; 3"| task_end\n' in drawn
