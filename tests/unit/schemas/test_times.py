@@ -34,6 +34,14 @@ def test_a_day_outside_these_years_is_refused_without_repeating_it(name: str, da
     assert day not in str(refusal.value)
 
 
+@pytest.mark.parametrize("number", [0, 86400, "0", " 20260", "-1", 1.5, True])
+def test_a_number_is_no_day_and_no_moment(number: Any) -> None:
+    with pytest.raises(ValidationError, match="A date reads like 2026-11-30, a time like"):
+        Facts.model_validate({"discharge_date": number})
+    with pytest.raises(ValidationError, match="A date reads like 2026-11-30, a time like"):
+        TypeAdapter(Moment).validate_python(number)
+
+
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 def test_a_moment_outside_what_clocks_can_reach_is_refused(moment: str) -> None:
     with pytest.raises(ValidationError, match="outside 1800 to 2199"):

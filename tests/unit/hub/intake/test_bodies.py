@@ -153,6 +153,13 @@ def test_a_day_that_nobody_can_count_from_is_refused_in_a_request_and_in_an_amen
     assert [(fault.pointer, fault.detail) for fault in refused.value.faults] == [("/facts/move_date", said)]
 
 
+def test_a_number_is_not_taken_for_a_day_in_1970(journeys: Journeys) -> None:
+    faults = refusal(journeys, {"request": "discharge-notified", "facts": {"discharge_date": 0}, "effective_at": 0})
+
+    assert faults["/facts/discharge_date"] == "A date reads like 2026-11-30 and is a day that exists."
+    assert "A date reads like 2026-11-30" in faults["/effective_at"]
+
+
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 def test_a_time_that_no_clock_can_count_from_is_refused(journeys: Journeys, time: str) -> None:
     assert "The year lies outside 1800 to 2199" in refusal(journeys, GOOD | {"effective_at": time})["/effective_at"]
