@@ -1,5 +1,7 @@
 """`hub journey`, as a service manager meets it: whatever is typed is answered with what, where and what next."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +150,21 @@ def test_a_title_is_shown_as_it_is_written(ask: Ask, tmp_path: Path) -> None:
     )
 
     assert f"{title}, from" in ask("simulate", "./own-one.v1.yaml").out
+
+
+def test_a_terminal_that_lacks_a_letter_shows_the_rest(tmp_path: Path) -> None:
+    file = tmp_path / "own-one.v1.yaml"
+    file.write_text(OWN.replace("Fly-tipping on", "Müll on"), encoding="utf-8")
+
+    told = subprocess.run(
+        [sys.executable, "-m", "hub", "journey", "simulate", str(file)],
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "COLUMNS": "200"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert told.returncode == 0
+    assert b"M?ll on housing land" in told.stdout
 
 
 @pytest.mark.parametrize(
