@@ -41,6 +41,8 @@ class State(StrEnum):
     """It could not be put into the system's words and lies among the dead letters; later instructions of its task wait there too."""
     UNKNOWN = "unknown"
     """It lies among the dead letters too, but may have been written: whoever tries it again must look, as with an intent."""
+    DROPPED = "dropped"
+    """It was withdrawn while it lay among the dead letters: the legacy system has nothing of it, and gets nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,24 @@ class EffectRow:
     def perhaps_written(self) -> bool:
         """Whether nobody knows if the legacy system has it."""
         return self.state in {State.INTENT, State.UNKNOWN}
+
+    @property
+    def open(self) -> bool:
+        """Whether nobody knows what the legacy system makes of it."""
+        return self.receipt is None
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An instruction that somebody is about to apply.
+
+    Attributes:
+        was: its row as it was before; None for a new one.
+        earlier: the rows of its task that came before it, oldest first.
+    """
+
+    was: EffectRow | None
+    earlier: tuple[EffectRow, ...]
 
 
 @dataclass(frozen=True)
@@ -181,15 +201,16 @@ class EdgeMemory:
 
     # Writing.
 
-    def begin(self, effect_key: str, *, case: str, task: str, kind: Kind, place: Place, at_ms: int) -> EffectRow | None:
-        """Note the intention to apply an instruction, before anything is done about it.
-
-        Returns:
-            The row as it was before: None for a new instruction.
-        """
+    def begin(self, effect_key: str, *, case: str, task: str, kind: Kind, place: Place, at_ms: int) -> Begun:
+        """Note the intention to apply an instruction, before anything is done about it."""
         with self._engine.begin() as connection:
-            before = self._effect(connection, effect_key)
-            if before is None:
+            rows = connection.execute(
+                select(effects)
+                .where(effects.c.connector == self._connector, effects.c.case_ref == case, effects.c.task == task)
+                .order_by(effects.c.began_ms, effects.c.place)
+            ).all()
+            order = [row.effect_key for row in rows]
+            if effect_key not in order:
                 connection.execute(
                     insert(effects).values(
                         connector=self._connector,
@@ -201,26 +222,31 @@ class EdgeMemory:
                         topic=place.topic,
                         part=place.partition,
                         place=place.offset,
-                        began_ms=at_ms,
+                        # The order of a task's rows is the order in which they came, even where the clock was put back between them.
+                        began_ms=max(at_ms, rows[-1].began_ms + 1) if rows else at_ms,
                     )
                 )
-            elif before.state in {State.ASIDE, State.UNKNOWN}:
+                return Begun(None, tuple(map(_effect_row, rows)))
+            at = order.index(effect_key)
+            was = _effect_row(rows[at])
+            if was.state in {State.ASIDE, State.UNKNOWN}:
                 self._change(connection, [effect_key], state=State.INTENT)
-            return before
+            return Begun(was, tuple(map(_effect_row, rows[:at])))
 
-    def finish(self, effect_key: str, receipt: Receipt, at_ms: int) -> EffectRow:
-        """Note what the legacy system made of an instruction, and which of its records is the task's."""
+    def finish(self, effect_key: str, receipt: Receipt, at_ms: int, dropped: Iterable[str] = ()) -> EffectRow:
+        """Note what became of an instruction, and which of the legacy system's records is the task's.
+
+        Args:
+            effect_key: the instruction.
+            receipt: what the legacy system made of it.
+            at_ms: now.
+            dropped: effect keys of those that lie aside and are settled with it, for it withdraws them.
+        """
         state = State.REJECTED if receipt.status is TaskStatus.REJECTED else State.APPLIED
+        outcome = {"status": receipt.status, "reason": receipt.reason, "ended_ms": at_ms}
         with self._engine.begin() as connection:
-            self._change(
-                connection,
-                [effect_key],
-                state=state,
-                status=receipt.status,
-                reference=receipt.reference,
-                reason=receipt.reason,
-                ended_ms=at_ms,
-            )
+            self._change(connection, [effect_key], state=state, reference=receipt.reference, **outcome)
+            self._change(connection, dropped, state=State.DROPPED, **outcome)
             row = self._effect(connection, effect_key)
             if row is None:
                 raise LookupError(f"No intent for effect {effect_key}; `begin` comes first.")
@@ -232,16 +258,6 @@ class EdgeMemory:
         """An instruction goes to the dead letters; `perhaps_written` where the legacy system may have it all the same."""
         with self._engine.begin() as connection:
             self._change(connection, [effect_key], state=State.UNKNOWN if perhaps_written else State.ASIDE)
-
-    def task_rows(self, case: str, task: str) -> list[EffectRow]:
-        """Every instruction about one task, oldest first."""
-        query = (
-            select(effects)
-            .where(effects.c.connector == self._connector, effects.c.case_ref == case, effects.c.task == task)
-            .order_by(effects.c.began_ms, effects.c.place)
-        )
-        with self._engine.connect() as connection:
-            return [_effect_row(row) for row in connection.execute(query)]
 
     def unfinished(self) -> int:
         """How many instructions have an intention and no outcome: any of them may be on its way into the legacy system."""

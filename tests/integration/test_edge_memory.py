@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from connectors.sdk import Receipt
-from hub.edge.memory import EdgeMemory, EffectRow, Held, Kind, State, open_engine
+from hub.edge.memory import Begun, EdgeMemory, Held, Kind, State, open_engine
 from hub.edge.messages import Place
 from schemas.tasks import TaskStatus
 
@@ -19,16 +19,16 @@ def memory(database_url: str) -> Iterator[EdgeMemory]:
     engine.dispose()
 
 
-def begin(memory: EdgeMemory, key: str, kind: Kind = Kind.RAISED, at_ms: int = 1000) -> EffectRow | None:
+def begin(memory: EdgeMemory, key: str, kind: Kind = Kind.RAISED, at_ms: int = 1000) -> Begun:
     return memory.begin(key, case="0TJ9-4QXM-7C2K-VN3K", task="check-home", kind=kind, place=PLACE, at_ms=at_ms)
 
 
 def test_an_intention_is_found_by_whoever_comes_next_and_an_outcome_ends_it(memory: EdgeMemory) -> None:
-    assert begin(memory, "a") is None
+    assert begin(memory, "a").was is None
     assert memory.unfinished() == 1
-    again = memory.begin("a", case="x", task="y", kind=Kind.RAISED, place=PLACE, at_ms=2000)
+    again = begin(memory, "a", at_ms=2000).was
     assert again is not None
-    assert (again.state, again.receipt, again.case) == (State.INTENT, None, "0TJ9-4QXM-7C2K-VN3K")
+    assert (again.state, again.receipt, again.open) == (State.INTENT, None, True)
 
     row = memory.finish("a", Receipt(status=TaskStatus.ACCEPTED, reference="00012345"), 3000)
 
@@ -48,7 +48,7 @@ def test_an_instruction_set_aside_is_an_intention_again_once_it_is_replayed(memo
     memory.set_aside("a")
     assert memory.unfinished() == 0
 
-    before = begin(memory, "a")
+    before = begin(memory, "a").was
 
     assert before is not None
     assert before.state is State.ASIDE
@@ -62,7 +62,7 @@ def test_an_instruction_set_aside_that_may_have_been_written_is_in_doubt_when_it
     memory.set_aside("a", perhaps_written=True)
     assert memory.unfinished() == 0
 
-    before = begin(memory, "a")
+    before = begin(memory, "a").was
 
     assert before is not None
     assert before.state is State.UNKNOWN
@@ -75,11 +75,33 @@ def test_an_outcome_without_an_intention_is_a_defect(memory: EdgeMemory) -> None
         memory.finish("a", Receipt(status=TaskStatus.ACCEPTED), 3000)
 
 
-def test_the_instructions_of_a_task_come_in_their_order(memory: EdgeMemory) -> None:
-    for at_ms, key in ((1000, "b"), (2000, "a"), (3000, "c")):
+def test_an_instruction_is_begun_after_those_of_its_task_that_came_before_whatever_the_clock_says(
+    memory: EdgeMemory,
+) -> None:
+    for at_ms, key in ((3000, "b"), (2000, "a"), (3000, "c")):
         begin(memory, key, at_ms=at_ms)
-    assert [row.effect_key for row in memory.task_rows("0TJ9-4QXM-7C2K-VN3K", "check-home")] == ["b", "a", "c"]
-    assert memory.unfinished() == 3
+    memory.begin("d", case="0TJ9-4QXM-7C2K-VN3K", task="fit-ramp", kind=Kind.RAISED, place=PLACE, at_ms=1000)
+
+    earlier = [[row.effect_key for row in begin(memory, key).earlier] for key in ("b", "a", "c")]
+
+    assert earlier == [[], ["b"], ["b", "a"]]
+    assert memory.unfinished() == 4
+
+
+def test_what_lies_aside_is_dropped_together_with_the_withdrawal_that_settles_it(memory: EdgeMemory) -> None:
+    cancelled = Receipt(status=TaskStatus.CANCELLED, reason="Never sent")
+    begin(memory, "a")
+    memory.set_aside("a")
+    begin(memory, "b", Kind.WITHDRAWN)
+
+    memory.finish("b", cancelled, 3000, dropped=["a"])
+
+    dropped, withdrawal = memory.effect("a"), memory.effect("b")
+    assert dropped is not None
+    assert withdrawal is not None
+    assert (dropped.state, dropped.receipt) == (State.DROPPED, cancelled)
+    assert (withdrawal.state, withdrawal.receipt) == (State.APPLIED, cancelled)
+    assert memory.unfinished() == 0
 
 
 def test_a_checkpoint_moves_on_with_what_was_learned_and_what_was_held(memory: EdgeMemory) -> None:
