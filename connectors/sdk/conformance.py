@@ -236,6 +236,7 @@ class ConnectorConformance(Rehearsal):
             assert first.status is TaskStatus.ACCEPTED or first.status is TaskStatus.COMPLETED, (
                 f"{work}: {first.status}"
             )
+            assert first.reference != effect.key, f"{work}: the receipt gives our own key for the system's reference"
             assert again == first, f"{work}: applied again it gave another receipt"
             assert self.effects_written(quiet.simulator) - before == 1, f"{work}: not written once"
 
@@ -244,7 +245,13 @@ class ConnectorConformance(Rehearsal):
             raised = raise_task(work, self.manifest(), place)
             reference = self.apply_once(quiet, raised).reference
             for instruction in (change_of(raised), withdrawal_of(raised)):
-                effect = Effect(key=instruction.id.hex, case=raised.case, instruction=instruction, earlier=reference)
+                effect = Effect(
+                    key=instruction.id.hex,
+                    case=raised.case,
+                    instruction=instruction,
+                    earlier=reference,
+                    raised_as=raised.key,
+                )
                 before = self.effects_written(quiet.simulator)
                 first, again = self.apply_once(quiet, effect), self.apply_once(quiet, effect)
                 assert again == first, f"{work}: {instruction.type} applied again gave another receipt"

@@ -105,7 +105,7 @@ class Receipt:
 
     Attributes:
         status: ACCEPTED, REJECTED or CANCELLED (for a withdrawal); COMPLETED where the system does it at once.
-        reference: the legacy system's own reference of what it wrote.
+        reference: the legacy system's own reference of what it wrote, by which people ask for it there; None while it has given none.
         reason: why it refused; nothing personal.
     """
 
@@ -122,13 +122,17 @@ class Effect:
         key: 32 hexadecimal characters, the same however often the instruction is tried; the reference to leave in the legacy record.
         case: the case reference, for people who read the legacy record.
         instruction: what is asked.
-        earlier: the legacy reference that the task already has there, for a change or a withdrawal.
+        earlier: for a change or a withdrawal: the legacy reference that the task has there. None where the system has not given one,
+            or has nothing of the task.
+        raised_as: for a change or a withdrawal: the key of the effect that raised the task, by which a system that keeps our reference
+            knows it even before it has given its own. None where it has nothing of the task.
     """
 
     key: str
     case: str
     instruction: Instruction
     earlier: str | None = None
+    raised_as: str | None = None
 
 
 Settings = TypeVar("Settings", bound=ConnectorSettings)

@@ -58,6 +58,12 @@ class History:
         return self.kind is Kind.WITHDRAWN and nothing_there and set(self.open) <= set(self.about)
 
     @property
+    def raised_as(self) -> str | None:
+        """The effect key of the raise that it is about, where the legacy system has it."""
+        there = (row.effect_key for row in self.about if row.kind is Kind.RAISED and row.state is State.APPLIED)
+        return next(there, None)
+
+    @property
     def reference(self) -> str | None:
         """The legacy reference that the task has: that of its latest row which has one."""
         return next(

@@ -175,7 +175,13 @@ class SinkRunner:
                 "an earlier instruction of this task lies among the dead letters. Replay that one first.",
                 code="waits-for-earlier",
             )
-        effect = Effect(key=key, case=event.partitionkey, instruction=event, earlier=history.reference)
+        effect = Effect(
+            key=key,
+            case=event.partitionkey,
+            instruction=event,
+            earlier=history.reference,
+            raised_as=history.raised_as,
+        )
         return memory.finish(key, self._apply(effect, in_doubt), _now_ms())
 
     def _apply(self, effect: Effect, in_doubt: bool) -> Receipt:

@@ -119,6 +119,11 @@ WRONG = {
         ("connector.py", "        return row and Receipt(", "        return None and Receipt("),
         "another receipt",
     ),
+    "a receipt shows people our own key": (
+        "test_an_instruction_applied_twice_is_written_once",
+        ("connector.py", "return Receipt(status=status, reference=str(job))", "return Receipt(status=status, reference=effect.key)"),
+        "our own key",
+    ),
     "a withdrawal is not understood": (
         "test_a_change_and_a_withdrawal_reach_the_work_they_are_about",
         ("connector.py", "if withdrawn else TaskStatus.ACCEPTED", "if withdrawn and False else TaskStatus.ACCEPTED"),

@@ -59,17 +59,19 @@ def test_a_withdrawal_settles_what_lies_aside_only_where_nothing_of_it_can_be_th
 
 
 @pytest.mark.parametrize(
-    ("kind", "earlier", "reference"),
+    ("kind", "earlier", "reference", "raised_as"),
     [
-        (Kind.RAISED, "raised applied, withdrawn applied", None),
-        (Kind.CHANGED, "raised applied", "00000000"),
-        (Kind.WITHDRAWN, "raised applied, changed applied", "00000001"),
-        (Kind.CHANGED, "raised applied, withdrawn applied, raised applied", "00000002"),
-        (Kind.CHANGED, "raised applied, withdrawn applied, raised rejected", None),
-        (Kind.WITHDRAWN, "", None),
+        (Kind.RAISED, "raised applied, withdrawn applied", None, None),
+        (Kind.CHANGED, "raised applied", "00000000", "0"),
+        (Kind.WITHDRAWN, "raised applied, changed applied", "00000001", "0"),
+        (Kind.CHANGED, "raised applied, withdrawn applied, raised applied", "00000002", "2"),
+        (Kind.CHANGED, "raised applied, withdrawn applied, raised rejected", None, None),
+        (Kind.WITHDRAWN, "", None, None),
     ],
 )
 def test_an_instruction_is_about_the_record_of_the_last_raise_before_it(
-    kind: Kind, earlier: str, reference: str | None
+    kind: Kind, earlier: str, reference: str | None, raised_as: str | None
 ) -> None:
-    assert before(kind, earlier).reference == reference
+    history = before(kind, earlier)
+
+    assert (history.reference, history.raised_as) == (reference, raised_as)

@@ -306,7 +306,9 @@ def test_a_task_that_is_raised_again_is_new_to_the_legacy_system_and_its_changes
 ) -> None:
     hub.give(raised(0), withdrawn(1), raised(2), changed(3), withdrawn(4))
 
-    assert [effect.earlier for effect in hub.register.tried] == [None, "00000001", None, "00000003", "00000003"]
+    tried, again = hub.register.tried, hub.register.tried[2].key
+    assert [effect.earlier for effect in tried] == [None, "00000001", None, "00000003", "00000003"]
+    assert [effect.raised_as for effect in tried] == [None, tried[0].key, None, again, again]
 
 
 def test_a_change_of_a_task_that_was_raised_again_and_refused_does_not_reach_the_one_withdrawn_before(
