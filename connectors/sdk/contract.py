@@ -72,7 +72,8 @@ class Progress:
     """What a record says of a task of ours; the runner finds the case and sends it to `case-events`.
 
     Either `effect_key` (our reference, kept by the legacy system) or `legacy_key` (the record's own) must lead to the task; a record
-    that is nobody's task of ours is dropped as such.
+    that is nobody's task of ours is dropped as such. A system that keeps our reference says nothing of records without one: where only
+    `legacy_key` is given, the runner has to wait for instructions under way before it can tell whose a record is.
     """
 
     status: TaskStatus

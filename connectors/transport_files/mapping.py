@@ -133,23 +133,25 @@ def said_by(record: LegacyRecord, rules: FileRules) -> Iterable[Said]:
     ends_unwanted = status in {TaskStatus.REJECTED, TaskStatus.CANCELLED}
     reason = rules.reasons.meaning(record, "reason") if ends_unwanted and TextQuirk().read(record, "reason") else None
     answers = Facts(pickup_time=pickup.time()) if pickup and work is Work.TRIP else Facts()
-    return (
-        Fact(
-            event=BookingChanged,
-            data=Booking(booking=booking, kind=work, status=status, on=day),
-            subject=booking,
-            effective_at=at,
-        ),
-        Progress(
-            status=status,
-            effective_at=at,
-            effect_key=_effect_key(TextQuirk().read(record, "our_reference")),
-            legacy_key=booking,
-            reference=booking,
-            reason=reason,
-            answers=answers,
-        ),
+    fact = Fact(
+        event=BookingChanged,
+        data=Booking(booking=booking, kind=work, status=status, on=day),
+        subject=booking,
+        effective_at=at,
     )
+    ours = _effect_key(TextQuirk().read(record, "our_reference"))
+    if ours is None:
+        return (fact,)
+    progress = Progress(
+        status=status,
+        effective_at=at,
+        effect_key=ours,
+        legacy_key=booking,
+        reference=booking,
+        reason=reason,
+        answers=answers,
+    )
+    return (fact, progress)
 
 
 def _booking_number(record: LegacyRecord) -> str:

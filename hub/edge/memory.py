@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Table, create_engine, delete, event, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, Row, Table, create_engine, delete, event, insert, select, text, update
 from sqlalchemy.engine import make_url
 
 from connectors.sdk.contract import Checkpoint, Receipt
@@ -259,15 +259,13 @@ class EdgeMemory:
         with self._engine.begin() as connection:
             self._change(connection, [effect_key], state=State.UNKNOWN if perhaps_written else State.ASIDE)
 
-    def unfinished(self) -> int:
-        """How many instructions have an intention and no outcome: any of them may be on its way into the legacy system."""
-        query = (
-            select(func.count())
-            .select_from(effects)
-            .where(effects.c.connector == self._connector, effects.c.state == State.INTENT)
+    def unfinished(self) -> frozenset[str]:
+        """The instructions that have an intention and no outcome: any of them may be on its way into the legacy system."""
+        query = select(effects.c.effect_key).where(
+            effects.c.connector == self._connector, effects.c.state == State.INTENT
         )
         with self._engine.connect() as connection:
-            return connection.execute(query).scalar_one()
+            return frozenset(connection.scalars(query))
 
     # Steps of a transaction.
 

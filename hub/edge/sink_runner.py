@@ -254,7 +254,7 @@ class SinkRunner:
         self._receiver.stay()
 
     def _count_unfinished(self) -> None:
-        self._edge.metrics.unfinished.set(self._edge.memory.unfinished())
+        self._edge.metrics.unfinished.set(len(self._edge.memory.unfinished()))
 
     def _report(self, event: Instruction, row: EffectRow) -> None:
         assert row.receipt is not None

@@ -3,6 +3,10 @@
 The checkpoint never passes a record that is not safe on a topic: its events are acknowledged, or the record is among the dead letters and
 in `held`, to be tried again whenever the process starts (an unmapped code is mended in the settings, which are read at the start).
 
+A record that does not carry our reference may be one that the sink is just writing: until that instruction has ended, nobody knows whose it
+is. That is waited for as long as a write can take; if the instruction itself waits for the legacy system by then, the record is held too,
+and tried again once nothing is under way.
+
 Records repeat: a poll looks back a little. A connector keeps the positions inside its overlap in its checkpoint; this runner remembers the
 last thousands it has sent besides, so that one that does not still sends nothing twice while it runs. What is sent twice after a restart
 has the same ids, and every consumer ignores the second.
@@ -11,6 +15,7 @@ has the same ids, and every consumer ignores the second.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event as Signal
@@ -19,7 +24,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from connectors.sdk.contract import Batch, LegacyRecord, Progress, SourceConnector
+from connectors.sdk.contract import Batch, LegacyRecord, Progress, Said, SourceConnector
 from connectors.sdk.errors import ContractBroken, RetryLater, TranslationError
 from connectors.sdk.records import decode_record, encode_record
 from hub.dead_letters.letter import DeadLetter, record_letter, settled
@@ -36,6 +41,7 @@ BROKEN_FOR_S = 300.0
 """How long a dataset rests after its connector broke a promise."""
 _REMEMBERED = 20_000
 _DOUBT_S = 0.2
+"""How often to look whether an instruction under way has ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +69,10 @@ class SourceRunner:
         self._edge, self._dataset, self._connect = edge, dataset, connect
         self._connector: SourceConnector[Any] | None = None
         self._sent: OrderedDict[str, None] = OrderedDict()
+        self._in_doubt_until = 0.0
+        """This look waits no longer than that for instructions under way."""
+        self._holds_doubt = False
+        """Whether a record is held because an instruction was under way."""
         self._log = structlog.get_logger().bind(connector=edge.speaker.connector, dataset=dataset)
 
     def run(self) -> None:
@@ -76,6 +86,7 @@ class SourceRunner:
             connector = self._reach()
             settings = connector.settings
             backoff = Backoff(settings.retry_after_s, settings.retry_at_most_s)
+            self._in_doubt_until = time.monotonic() + settings.timeout_s
             self._try_held(connector)
             while not self._edge.stop.is_set():
                 wait_s = self._look(backoff, settings.poll_every_s)
@@ -87,7 +98,12 @@ class SourceRunner:
         """Read once to the end; the answer is how long to wait before the next look."""
         part, conditions = self._dataset, self._edge.conditions
         try:
-            news = self._read(self._reach())
+            connector = self._reach()
+            self._in_doubt_until = time.monotonic() + connector.settings.timeout_s
+            if self._holds_doubt and not self._edge.memory.unfinished():
+                self._holds_doubt = False
+                self._try_held(connector)
+            news = self._read(connector)
         except RetryLater as error:
             conditions.away(part, str(error))
             return backoff.next()
@@ -120,7 +136,8 @@ class SourceRunner:
         """One batch: translate, send, await, checkpoint. Whether anything in it was new."""
         began = time.monotonic()
         fresh = [record for record in batch.records if record.position not in self._sent]
-        outcomes = [self._understand(connector, record) for record in fresh]
+        under_way = self._edge.memory.unfinished()
+        outcomes = [self._understand(connector, record, under_way) for record in fresh]
         if self._edge.stop.is_set() and any(outcome is None for outcome in outcomes):
             return False
         understood = [outcome for outcome in outcomes if isinstance(outcome, Wrapped)]
@@ -137,13 +154,21 @@ class SourceRunner:
         self._count(batch, understood, aside, took_s=time.monotonic() - began)
         return bool(fresh)
 
-    def _understand(self, connector: SourceConnector[Any], record: LegacyRecord) -> "Wrapped | _Aside | None":
-        """What a record comes to; None when the process stops before its case is known."""
+    def _understand(
+        self, connector: SourceConnector[Any], record: LegacyRecord, under_way: AbstractSet[str]
+    ) -> "Wrapped | _Aside | None":
+        """What a record comes to; None when the process stops before its case is known.
+
+        Args:
+            connector: it knows.
+            record: what was read.
+            under_way: effect keys of the instructions that may have been writing it when it was read.
+        """
         edge = self._edge
         code = "defect"
         try:
             said = list(connector.translate(record))
-            if not self._settle_doubt(said):
+            if not self._tell_apart(said, under_way):
                 return None
             return wrap(edge.speaker, record, said, self._effect_of, datetime.now(UTC))
         except TranslationError as error:
@@ -181,20 +206,32 @@ class SourceRunner:
             return memory.effect(progress.effect_key)
         return None if progress.legacy_key is None else memory.effect_of(progress.legacy_key)
 
-    def _settle_doubt(self, said: Iterable[object]) -> bool:
-        """Wait while the sink may just be writing the record that a progress knows by its legacy key alone; False on a stop."""
+    def _tell_apart(self, said: Iterable[Said], under_way: AbstractSet[str]) -> bool:
+        """Wait until it is known whether a progress without our reference is of a task of ours; False on a stop.
+
+        Raises:
+            TranslationError: it cannot be known yet.
+        """
         for progress in (item for item in said if isinstance(item, Progress) and item.effect_key is None):
-            while self._effect_of(progress) is None and self._edge.memory.unfinished():
-                if self._edge.stop.wait(_DOUBT_S):
+            while self._effect_of(progress) is None and under_way & self._edge.memory.unfinished():
+                left_s = self._in_doubt_until - time.monotonic()
+                if left_s <= 0:
+                    self._holds_doubt = True
+                    raise TranslationError(
+                        "an instruction is under way that may have written this record. It is tried again once that has ended.",
+                        code="task-in-doubt",
+                    )
+                if self._edge.stop.wait(min(left_s, _DOUBT_S)):
                     return False
         return True
 
     def _try_held(self, connector: SourceConnector[Any]) -> None:
-        """Try again what could not be understood when the process last ran."""
+        """Try again what could not be understood."""
         edge = self._edge
+        under_way = edge.memory.unfinished()
         for item in edge.memory.held(self._dataset):
             record = decode_record(item.body)
-            outcome = self._understand(connector, record)
+            outcome = self._understand(connector, record, under_way)
             if not isinstance(outcome, Wrapped):
                 continue
             origin = f"{edge.speaker.connector}/{item.dataset}/{item.record_id}"

@@ -170,7 +170,8 @@ def test_a_receipt_says_what_is_known_once_the_file_lies_there_and_no_number_tha
 def test_a_row_of_the_hour_that_comes_twice_is_read_as_declared(rule: str, hour: int) -> None:
     rules = FileRules.model_validate({"moments": {"repeated_hour": rule}})
     values = dict.fromkeys(RULES.columns.model_dump(), "") | {
-        "booking": "TB000001", "kind": "TR01", "status": "ACC", "status_time": "25/10/2026 01:30",
+        "booking": "TB000001", "our_reference": raised().key, "kind": "TR01", "status": "ACC",
+        "status_time": "25/10/2026 01:30",
     }  # fmt: skip
     record = LegacyRecord(dataset="results", key="TB000001", position="1", values=values)
 

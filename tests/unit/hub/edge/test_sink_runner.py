@@ -166,7 +166,7 @@ class Hub:
         return [record for record in self._posted.records if record.topic == "housing-tasks-dlq"]
 
     def unfinished(self) -> int:
-        return self.edge.memory.unfinished()
+        return len(self.edge.memory.unfinished())
 
 
 @pytest.fixture
