@@ -129,7 +129,7 @@ def transport(folder: Path) -> Legacy:
         for number, key, status in database.execute(
             "select number, your_ref, status from bookings where case_ref <> ''"
         ):
-            found.records.append(Record(key, frozenset({number, key}), TRANSPORT[status]))
+            found.records.append(Record(key, frozenset({number}), TRANSPORT[status]))
     return found
 
 
