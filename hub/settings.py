@@ -104,6 +104,8 @@ class WebSettings(_Section):
     """Address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8600
     """Port of pages and API."""
+    outbox_limit: Annotated[int, Field(ge=1)] = 100_000
+    """Most accepted acts that may wait for Kafka, about 2 KB each; beyond it senders get 503 until Kafka is back."""
     memory: MemorySettings = MemorySettings(url="sqlite:///.hub/web.db")
     """The outbox of accepted requests."""
 
