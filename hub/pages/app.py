@@ -1,6 +1,6 @@
 """The web process put together: outbox, relay, door, API and pages on one FastAPI app. The only place that chooses the parts."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.broker.cluster import bootstrap
 from hub.edge.kafka import Sender
@@ -34,9 +35,6 @@ _log = structlog.get_logger()
 _ACKNOWLEDGED_WITHIN_S = 10.0
 """Patience with Kafka before the relay says that it is gone, and tries afresh."""
 _STATIC = Path(__file__).parent / "static"
-_Scope = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[_Scope]]
-_Send = Callable[[_Scope], Awaitable[None]]
 
 HEADERS = {
     "content-security-policy": (
@@ -84,7 +82,7 @@ def build_app(settings: HubSettings) -> FastAPI:
         outbox.close()
         reader.close()
 
-    app = FastAPI(
+    app = _App(
         title="Council Hub",
         version=version("council-hub"),
         description="One request, one case, one answer.",
@@ -96,7 +94,6 @@ def build_app(settings: HubSettings) -> FastAPI:
     app.include_router(api.router(door, reader, metrics))
     app.include_router(site.router())
     app.mount("/static", StaticFiles(directory=_STATIC))
-    app.add_middleware(_Headers)
     _document(app)
     _health(app, outbox, reader, relay, metrics)
     _refusals(app, site)
@@ -166,21 +163,30 @@ def _refusals(app: FastAPI, site: Site) -> None:
 
     @app.exception_handler(Exception)
     def defect(request: Request, error: Exception) -> Response:
-        _log.error("a request ended in a defect", path=request.scope.get("route", request.scope).path, exc_info=error)
+        route = request.scope.get("route")  # the address as a template: what stands in it may be about a person
+        _log.error("a request ended in a defect", path=getattr(route, "path", "no route"), exc_info=error)
         return answer(
             request, Refusal(Kind.DEFECT, "It was logged. Nothing you sent is lost if you were given a reference.")
         )
 
 
+class _App(FastAPI):
+    """FastAPI with `HEADERS` round everything: what it calls middleware stands inside the part that answers for a defect."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """See FastAPI."""
+        return _Headers(super().build_middleware_stack())
+
+
 class _Headers:
     """Adds `HEADERS` to every answer."""
 
-    def __init__(self, app: Callable[[_Scope, _Receive, _Send], Awaitable[None]]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
-    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        async def sending(message: _Scope) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *self._headers]
             await send(message)
