@@ -15,7 +15,7 @@ from hub.demo.client import HubClient
 from hub.demo.legacy import SETTINGS, LegacySystem, settings_step
 from hub.demo.play import Faults, Play
 from hub.demo.requests import Story, stories
-from hub.demo.site import Site, make
+from hub.demo.site import Site, make, usual_port
 from hub.demo.stage import LiveStage, PlainStage, show_summary
 from hub.edge.registry import SIMULATORS, names
 from hub.settings import load
@@ -62,12 +62,13 @@ def run(options: Options, began: float) -> int:
     outlet = Outlet(sys.stderr if options.as_json else sys.stdout)
     console = outlet.console()
     citizens = council.citizens(max(CITIZENS, 2 * options.requests), options.seed)
-    site = make(options.folder, names(SIMULATORS), citizens)
-    wanted = _plan(site, options.seed)
-    told = stories(citizens, options.requests, options.seed, datetime.now(UTC))
-    folder = state_folder(load(site.settings_file))
-    with alone(folder), Log(folder, width_of(wanted.services)) as log:
-        return asyncio.run(_Demo(options, site, wanted, console, outlet, log, began).run(told))
+    with usual_port() as web_port:
+        site = make(options.folder, names(SIMULATORS), citizens, web_port)
+        wanted = _plan(site, options.seed)
+        told = stories(citizens, options.requests, options.seed, datetime.now(UTC))
+        folder = state_folder(load(site.settings_file))
+        with alone(folder), Log(folder, width_of(wanted.services)) as log:
+            return asyncio.run(_Demo(options, site, wanted, console, outlet, log, began).run(told))
 
 
 def _plan(site: Site, seed: int) -> Plan:
