@@ -90,6 +90,8 @@ class Door:
             OutboxUnavailable: it could not be made durable.
         """
         act, now = _Act.of("request", body, key), self._clock()
+        if earlier := await self._earlier(act):
+            return earlier
         asked = read_request(body, self._journeys, now)
         journey = self._journeys.for_request(asked.request)
         lgsl = asked.lgsl if asked.lgsl is not None or journey is None else journey.lgsl
