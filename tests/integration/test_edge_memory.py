@@ -20,7 +20,7 @@ def memory(database_url: str) -> Iterator[EdgeMemory]:
 
 
 def begin(memory: EdgeMemory, key: str, kind: Kind = Kind.RAISED, at_ms: int = 1000) -> EffectRow | None:
-    return memory.begin(key, case="0TJ9-4QXM-7C2K-VN3K", task="check-home", kind=kind, place=PLACE, at_ms=at_ms)
+    return memory.begin(key, case="0TJ9-4QXM-7C2K-VN31", task="check-home", kind=kind, place=PLACE, at_ms=at_ms)
 
 
 def test_an_intention_is_found_by_whoever_comes_next_and_an_outcome_ends_it(memory: EdgeMemory) -> None:
@@ -28,7 +28,7 @@ def test_an_intention_is_found_by_whoever_comes_next_and_an_outcome_ends_it(memo
     assert memory.unfinished() == 1
     again = memory.begin("a", case="x", task="y", kind=Kind.RAISED, place=PLACE, at_ms=2000)
     assert again is not None
-    assert (again.state, again.receipt, again.case) == (State.INTENT, None, "0TJ9-4QXM-7C2K-VN3K")
+    assert (again.state, again.receipt, again.case) == (State.INTENT, None, "0TJ9-4QXM-7C2K-VN31")
 
     row = memory.finish("a", Receipt(status=TaskStatus.ACCEPTED, reference="00012345"), 3000)
 
@@ -78,7 +78,7 @@ def test_an_outcome_without_an_intention_is_a_defect(memory: EdgeMemory) -> None
 def test_the_instructions_of_a_task_come_in_their_order(memory: EdgeMemory) -> None:
     for at_ms, key in ((1000, "b"), (2000, "a"), (3000, "c")):
         begin(memory, key, at_ms=at_ms)
-    assert [row.effect_key for row in memory.task_rows("0TJ9-4QXM-7C2K-VN3K", "check-home")] == ["b", "a", "c"]
+    assert [row.effect_key for row in memory.task_rows("0TJ9-4QXM-7C2K-VN31", "check-home")] == ["b", "a", "c"]
     assert memory.unfinished() == 3
 
 
