@@ -12,4 +12,5 @@ Read in this order:
     identifiers   UPRN, NHS number and the like: repaired or refused
     privacy       the tag on every field
     publish       JSON Schemas for everybody else, in `published/`; an invented example of each event in `examples/`
+    compatibility what a change would break; what each release promised is in `released/`
 """

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from schemas.envelope import Classification, Department, Event
 from schemas.privacy import Privacy, UntaggedField, tag_of, tagged_fields, without
 from schemas.publish import FOLDER as PUBLISHED
-from schemas.publish import breaks, events, schema_of, text_of
+from schemas.publish import events, schema_of, text_of
 from schemas.topics import CATALOGUE, FACTS, TASKS, Topic, UnreadableEvent, topic_named
 
 EXAMPLES = PUBLISHED.parent / "examples"
@@ -130,44 +130,6 @@ def test_a_published_schema_names_the_privacy_of_every_field() -> None:
 
     assert schema["$defs"]["Facts"]["properties"]["mobility"]["x-privacy"] == "special"
     assert schema["properties"]["partitionkey"]["x-privacy"] == "personal"
-
-
-def changed(name: str, **edits: Any) -> dict[str, Any]:
-    """The schema of an event with one definition's property edited."""
-    schema = schema_of(events()[name])
-    for path, value in edits.items():
-        definition, field = path.split("__")
-        if value is None:
-            del schema["$defs"][definition]["properties"][field]
-        else:
-            schema["$defs"][definition]["properties"][field] = value
-    return schema
-
-
-def test_a_change_that_only_adds_an_optional_field_breaks_nobody() -> None:
-    old = schema_of(events()["case.task-decided.v1"])
-
-    assert breaks(old, changed("case.task-decided.v1", Decided__note={"type": "string", "default": ""})) == []
-    assert breaks(old, old) == []
-
-
-def test_a_change_that_breaks_a_reader_is_named() -> None:
-    name = "case.task-decided.v1"
-    old = schema_of(events()[name])
-    needed = changed(name, Decided__note={"type": "string"})
-    needed["$defs"]["Decided"]["required"].append("note")
-    narrowed = schema_of(events()[name])
-    narrowed["$defs"]["Verdict"]["enum"] = ["close"]
-
-    assert breaks(old, changed(name, Decided__by=None)) == ["event.data.by would disappear"]
-    assert breaks(old, needed) == ["event.data.note would become needed"]
-    assert breaks(old, narrowed) == ["event.data.verdict: the values go-on would no longer be permitted"]
-    assert breaks(old, changed(name, Decided__by={"type": "integer"}))[0].startswith(
-        "event.data.by: its type was 'string'"
-    )
-    assert breaks(old, changed(name, Decided__by={"type": "string", "maxLength": 8})) == [
-        "event.data.by: its maxLength would narrow to 8"
-    ]
 
 
 KEY = b"0TJ9-4QXM-7C2K-VN31"
