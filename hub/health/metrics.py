@@ -125,24 +125,9 @@ EXPIRED_DEADLINES = Metric(
     "Deadlines that passed and were published. A burst after a pause of the worker is its backlog.",
 )
 
-WORKER = (
-    EVENTS,
-    OUTPUTS,
-    DEAD_LETTERS,
-    ROUNDS,
-    LAG,
-    APPLIED_OFFSET,
-    LATE_PARTITIONS,
-    REREADS,
-    SQL_RETRIES,
-    OPEN_DEADLINES,
-    EXPIRED_DEADLINES,
-)
-"""What a worker exports, besides its process's memory, CPU and files."""
-
 
 class WorkerMetrics:
-    """A worker's metrics, ready to be set."""
+    """A worker's metrics, ready to be set; besides them its process's memory, CPU and files."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -188,12 +173,9 @@ OUTBOX_WAITING = Metric(
     "Accepted and not yet acknowledged by Kafka. Growing: Kafka is down or cut off; nothing is lost.",
 )
 
-WEB = (ACCEPTED, REFUSED, ACCEPTING, OUTBOX_WAITING)
-"""What the web process exports, besides its process's memory, CPU and files."""
-
 
 class WebMetrics:
-    """The web's metrics, ready to be set."""
+    """The web's metrics, ready to be set; besides them its process's memory, CPU and files."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
