@@ -6,6 +6,8 @@ in the legacy system: class A and C repeat it, which writes nothing twice; class
 has the same id). One that was set aside after it may have been written is in doubt when it is replayed, as if it were only intended.
 Instructions are taken in the order of their partition. While the legacy system is away the one in hand is tried again and again, and the
 group is shown that this member lives.
+
+The connector writes and gives a receipt; `wrapping.report` makes it the event by which the worker's `step` hears of it.
 """
 
 import time
