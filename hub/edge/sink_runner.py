@@ -5,6 +5,8 @@ and reported to its case. So after a crash anywhere, and whenever a dead letter 
 those before it in its task: `history.py` has the states and what each allows. An instruction reported again is the same event again.
 Instructions are taken in the order of their partition. While the legacy system is away the one in hand is tried again and again, and the
 group is shown that this member lives.
+
+The connector writes and gives a receipt; `wrapping.report` makes it the event by which the worker's `step` hears of it.
 """
 
 import time

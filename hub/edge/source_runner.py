@@ -10,6 +10,8 @@ and tried again once nothing is under way.
 Records repeat: a poll looks back a little. A connector keeps the positions inside its overlap in its checkpoint; this runner remembers the
 last thousands it has sent besides, so that one that does not still sends nothing twice while it runs. What is sent twice after a restart
 has the same ids, and every consumer ignores the second.
+
+The connector says what a record means; `wrapping.wrap` makes it events: facts for subscribers, and for the case what became of its task.
 """
 
 import time

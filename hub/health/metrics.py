@@ -125,24 +125,9 @@ EXPIRED_DEADLINES = Metric(
     "Deadlines that passed and were published. A burst after a pause of the worker is its backlog.",
 )
 
-WORKER = (
-    EVENTS,
-    OUTPUTS,
-    DEAD_LETTERS,
-    ROUNDS,
-    LAG,
-    APPLIED_OFFSET,
-    LATE_PARTITIONS,
-    REREADS,
-    SQL_RETRIES,
-    OPEN_DEADLINES,
-    EXPIRED_DEADLINES,
-)
-"""What a worker exports, besides its process's memory, CPU and files."""
-
 
 class WorkerMetrics:
-    """A worker's metrics, ready to be set."""
+    """A worker's metrics, ready to be set; besides them its process's memory, CPU and files."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -207,12 +192,9 @@ WEB_SQL_FAILURES = Metric(
     ("memory",),
 )
 
-WEB = (ACCEPTED, REFUSED, ACCEPTING, OUTBOX_WAITING, OUTBOX_LIMIT, ACCEPTS, WEB_SQL_FAILURES)
-"""What the web process exports, besides its process's memory, CPU and files."""
-
 
 class WebMetrics:
-    """The web's metrics, ready to be set."""
+    """The web's metrics, ready to be set; besides them its process's memory, CPU and files."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -39,9 +39,9 @@ class Accepted(_Answer):
 
     case: CaseReference
     """The case's reference, to read out and to ask by."""
-    status_url: str = Field(examples=["/api/cases/0TJ9-4QXM-7C2K-VN3K"])
+    status_url: str = Field(examples=["/api/cases/0TJ9-4QXM-7C2K-VN31"])
     """Where to ask how it stands."""
-    page: str = Field(examples=["/cases/0TJ9-4QXM-7C2K-VN3K"])
+    page: str = Field(examples=["/cases/0TJ9-4QXM-7C2K-VN31"])
     """The same for people."""
 
 

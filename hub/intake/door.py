@@ -2,6 +2,8 @@
 
 Every act of a person (a request, its change, its end, a decision) goes the same way. A repeat of the same act under the same key
 gets the same answer, whatever has happened since; the same key with another body is refused.
+
+The door sends nothing: `relay` takes the event from the outbox to `case-events`, where the worker's `step` hears it.
 """
 
 import asyncio

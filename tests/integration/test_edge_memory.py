@@ -28,7 +28,7 @@ def memory(database_url: str) -> Iterator[EdgeMemory]:
 
 
 def begin(memory: EdgeMemory, key: str, kind: Kind = Kind.RAISED, at_ms: int = 1000) -> Begun:
-    return memory.begin(key, case="0TJ9-4QXM-7C2K-VN3K", task="check-home", kind=kind, place=PLACE, at_ms=at_ms)
+    return memory.begin(key, case="0TJ9-4QXM-7C2K-VN31", task="check-home", kind=kind, place=PLACE, at_ms=at_ms)
 
 
 def test_an_intention_is_found_by_whoever_comes_next_and_an_outcome_ends_it(memory: EdgeMemory) -> None:
@@ -88,7 +88,7 @@ def test_an_instruction_is_begun_after_those_of_its_task_that_came_before_whatev
 ) -> None:
     for at_ms, key in ((3000, "b"), (2000, "a"), (3000, "c")):
         begin(memory, key, at_ms=at_ms)
-    memory.begin("d", case="0TJ9-4QXM-7C2K-VN3K", task="fit-ramp", kind=Kind.RAISED, place=PLACE, at_ms=1000)
+    memory.begin("d", case="0TJ9-4QXM-7C2K-VN31", task="fit-ramp", kind=Kind.RAISED, place=PLACE, at_ms=1000)
 
     earlier = [[row.effect_key for row in begin(memory, key).earlier] for key in ("b", "a", "c")]
 
