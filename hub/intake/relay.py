@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from hub.edge.messages import Outgoing
+from hub.errors import HubError
 from hub.intake.outbox import Outbox, OutboxUnavailable
 from schemas.topics import CASE_EVENTS
 
@@ -57,6 +58,8 @@ class Relay:
         """Acknowledged, and not yet marked so: an outbox that cannot be written must not be sent again and again."""
         self.reaches_kafka = False
         """Whether a connection could be made and whatever was sent since was acknowledged."""
+        self.trouble = "Kafka has not answered yet."
+        """Why it could not send, and what to do, while `reaches_kafka` is false."""
 
     def start(self) -> None:
         """Begin to send."""
@@ -104,6 +107,7 @@ class Relay:
 
     def _gone(self, error: Exception, failures: int) -> None:
         self.reaches_kafka = False
+        self.trouble = str(error) if isinstance(error, HubError) else f"sending failed ({type(error).__name__})."
         if failures == 0 and not self._stop.is_set():
             _log.warning("requests are accepted and kept: they cannot be sent to Kafka", exc_info=error)
 

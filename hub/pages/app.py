@@ -17,6 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hub import topics
 from hub.broker.cluster import bootstrap
 from hub.edge.kafka import Sender
 from hub.health.metrics import WebMetrics
@@ -61,7 +62,7 @@ def build_app(settings: HubSettings) -> FastAPI:
     failed = metrics.sql_failures.labels
     outbox = Outbox(settings.database_url(settings.web.memory), settings.web.outbox_limit, failed("outbox").inc)
     reader = CaseReader(settings.database_url(settings.worker.memory), failed("cases").inc)
-    relay = Relay(outbox, lambda: Sender(settings.kafka, bootstrap(settings), "hub-web", _ACKNOWLEDGED_WITHIN_S))
+    relay = Relay(outbox, lambda: _sender(settings))
     door = Door(outbox, journeys, reader, settings.council.code)
     site = Site(
         settings=settings,
@@ -100,6 +101,13 @@ def build_app(settings: HubSettings) -> FastAPI:
     return app
 
 
+def _sender(settings: HubSettings) -> Sender:
+    """A producer on topics that are as they must be: of another size, they would take some cases and refuse others."""
+    where = bootstrap(settings)
+    topics.check(settings.kafka, where)
+    return Sender(settings.kafka, where, "hub-web", _ACKNOWLEDGED_WITHIN_S)
+
+
 def _document(app: FastAPI) -> None:
     make = app.openapi
     app.openapi = lambda: api.with_body_schemas(make())  # type: ignore[method-assign]  # FastAPI's own way to extend it
@@ -118,7 +126,7 @@ def _health(app: FastAPI, outbox: Outbox, reader: CaseReader, relay: Relay, metr
 
     @app.get("/readyz", include_in_schema=False)
     def readyz() -> JSONResponse:
-        kafka = "Kafka answers" if relay.reaches_kafka else "Kafka does not answer; requests are kept"
+        kafka = "Kafka answers" if relay.reaches_kafka else f"requests are kept: {relay.trouble}"
         accepting, reading = outbox.health(), reader.health()
         reasons = [kafka, accepting.reason, *([] if reading.ok else [reading.reason])]
         ok = accepting.ok and reading.ok

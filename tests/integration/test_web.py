@@ -59,6 +59,7 @@ class Web:
     folder: Path
     kafka: str
     more: str = ""
+    partitions: int = 12
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -67,7 +68,7 @@ class Web:
         settings = self.folder / "hub.toml"
         settings.write_text(
             f'[council]\nname = "Inventshire"\ncode = "{COUNCIL}"\nkey = "0123456789abcdef0123"\n'
-            f'[kafka]\nbootstrap = "{self.kafka}"\n[worker]\nmemory.url = "sqlite:///worker.db"\n'
+            f'[kafka]\nbootstrap = "{self.kafka}"\npartitions = {self.partitions}\n[worker]\nmemory.url = "sqlite:///worker.db"\n'
             f'[web]\nport = {self.port}\nmemory.url = "sqlite:///web.db"\n{self.more}',
             encoding="utf-8",
         )
@@ -291,6 +292,20 @@ def test_a_disk_without_room_refuses_every_act_until_it_has_some_and_nothing_acc
     assert web.log.count("the outbox's database works again") == 1
 
 
+def test_on_topics_of_another_size_requests_are_kept_and_it_says_what_to_do(
+    tmp_path: Path, kafka: str, stopped: list[Web]
+) -> None:
+    web = Web(tmp_path, kafka, partitions=3)
+    stopped.append(web)
+    with closing(web.start()) as client:
+        answer = client.post("/api/requests", json=BODY)
+        until(lambda: "kafka.partitions says 3" in client.get("/readyz").json()["reason"])
+
+    assert answer.status_code == 202
+    assert web.rows("select count(*) from outbox where sent_ms is null") == [(1,)]
+    assert "case-events has 12 partitions, kafka.partitions says 3" in web.log
+
+
 def test_many_at_once_with_one_key_are_one_case(asked: httpx.Client) -> None:
     key = {"Idempotency-Key": str(uuid4())}
     with ThreadPoolExecutor(16) as pool:
@@ -373,7 +388,7 @@ def test_a_missing_case_says_whether_it_is_mistyped_unknown_or_on_its_way(asked:
 def test_it_is_ready_without_kafka_and_says_so(asked: httpx.Client) -> None:
     ready = asked.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json()["reason"].startswith("Kafka does not answer; requests are kept;")
+    assert ready.json()["reason"].startswith("requests are kept: Kafka ")
     assert asked.get("/livez").json() == {"ok": True, "reason": "answers"}
     metrics = asked.get("/metrics").text
     assert 'hub_web_accepted_total{act="request"}' in metrics
