@@ -48,9 +48,8 @@ class Letter:
         """The record to send to its topic once more; None for a record of a legacy system, which its connector tries again."""
         if self.source is None:
             return None
-        return Outgoing(
-            self.source.topic, self.key, self.value, (*EVENT_HEADERS, ("attempt", str(self.attempt).encode()))
-        )
+        attempt = ("attempt", str(self.attempt).encode())
+        return Outgoing(self.source.topic, self.key, self.value, (*EVENT_HEADERS, attempt))
 
     def marker(self, headers: Headers) -> Outgoing:
         """The empty record that settles it, beside it."""

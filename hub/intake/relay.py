@@ -12,8 +12,7 @@ from typing import Protocol
 import structlog
 
 from hub.edge.messages import Outgoing
-from hub.intake.outbox import Outbox, OutboxUnavailable, Waiting
-from schemas.envelope import EVENT_HEADERS
+from hub.intake.outbox import Outbox, OutboxUnavailable
 from schemas.topics import CASE_EVENTS
 
 _log = structlog.get_logger()
@@ -92,7 +91,7 @@ class Relay:
         """Send until nothing is left, or the process stops."""
         self._mark()
         while not self._stop.is_set() and (waiting := self._outbox.unsent(_SHARE)):
-            sender.send([_record(row) for row in waiting])
+            sender.send([Outgoing.event(CASE_EVENTS.name, row.reference, row.event.encode()) for row in waiting])
             self._unmarked = [row.seq for row in waiting]
             self._mark()
         if monotonic() >= self._forget_at:
@@ -112,10 +111,6 @@ class Relay:
         self.reaches_kafka = True
         if failures:
             _log.info("Kafka answers again; what was kept is sent", attempts=failures)
-
-
-def _record(row: Waiting) -> Outgoing:
-    return Outgoing(CASE_EVENTS.name, row.reference.encode(), row.event.encode(), EVENT_HEADERS)
 
 
 def _now_ms() -> int:
