@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, MetaData, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from hub.errors import ConfigurationError, HubError, RestartMe
 
@@ -36,16 +36,31 @@ def make_tables(engine: Engine, metadata: MetaData, setting: str) -> None:
         raise unusable(error.orig or error, setting, engine.url) from error
 
 
-def make_folder(url: URL | str, setting: str) -> None:
+def read_url(url: str, setting: str) -> URL:
+    """A database's URL, taken apart.
+
+    Raises:
+        ConfigurationError: it is none, or of a database that the hub does not know.
+    """
+    known = "There are sqlite:///FILE and postgresql+psycopg://USER@HOST/NAME."
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError(f"{setting} is no URL of a database. {known}") from None
+    if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
+        raise ConfigurationError(f"{setting} begins with {parsed.drivername!r}. {known}")
+    return parsed
+
+
+def make_folder(url: URL, setting: str) -> None:
     """Make the folder of a SQLite file; of any other database nothing.
 
     Raises:
         ConfigurationError: it cannot be made.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+    if url.get_backend_name() != "sqlite" or not url.database:
         return
-    folder = Path(parsed.database).parent
+    folder = Path(url.database).parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -54,7 +69,7 @@ def make_folder(url: URL | str, setting: str) -> None:
         ) from error
 
 
-def unusable(error: BaseException, setting: str, url: URL | str) -> HubError:
+def unusable(error: BaseException, setting: str, url: URL) -> HubError:
     """What to raise when a database cannot be used at the start.
 
     Args:
@@ -62,17 +77,16 @@ def unusable(error: BaseException, setting: str, url: URL | str) -> HubError:
         setting: where the URL stands in the settings file.
         url: the URL itself; its password is not repeated.
     """
-    parsed = make_url(url)
-    what = f"{setting}: {parsed.render_as_string(hide_password=True)}"
+    what = f"{setting}: {url.render_as_string(hide_password=True)}"
     says = next(iter(str(error).splitlines()), "") or type(error).__name__
-    if parsed.get_backend_name() == "sqlite" and getattr(error, "sqlite_errorname", "").startswith(_CLOSED):
+    if url.get_backend_name() == "sqlite" and getattr(error, "sqlite_errorname", "").startswith(_CLOSED):
         return ConfigurationError(
             f"{what} cannot be opened and written ({says}). May this user write there, is it SQLite?"
         )
     # Both drivers name their errors as the DB-API does: Operational is a server that is away, or busy, or has no room.
     if any(kind.__name__ == "OperationalError" for kind in type(error).__mro__):
         return RestartMe(f"{what} does not answer ({says}). Is {setting} right, and does it run?")
-    user = f'"{parsed.username}"' if parsed.username else "its user"
+    user = f'"{url.username}"' if url.username else "its user"
     return ConfigurationError(
         f"{what} does not let us make our tables ({says}). From PostgreSQL 15 on its owner has to say: "
         f"GRANT USAGE, CREATE ON SCHEMA public TO {user};"

@@ -36,10 +36,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from hub.database import make_folder, make_tables
+from hub.database import make_folder, make_tables, read_url
 from hub.health.http import Health
 from hub.health.outage import Outage
 
@@ -139,8 +139,9 @@ class Outbox:
     """
 
     def __init__(self, url: str, limit: int, failed: Callable[[], object] = lambda: None) -> None:
-        make_folder(url, SETTING)
-        self._engine = _engine(url)
+        parsed = read_url(url, SETTING)
+        make_folder(parsed, SETTING)
+        self._engine = _engine(parsed)
         make_tables(self._engine, metadata, SETTING)
         self._limit, self._failed = limit, failed
         self._waiting, self._counted_at = 0, -_COUNT_EVERY_S
@@ -345,11 +346,10 @@ def _receipts(connection: Connection, keys: Sequence[str]) -> dict[str, Receipt]
     return {row.key: Receipt(row.fingerprint, row.reference, row.accepted_ms) for row in connection.execute(query)}
 
 
-def _engine(url: str) -> Engine:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
-    engine = create_engine(parsed, hide_parameters=True)
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    engine = create_engine(url, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def durable(connection: sqlite3.Connection, _record: object) -> None:

@@ -49,10 +49,10 @@ def _store(url: str, app: str) -> Store:
 
 
 def _make_folder(url: str) -> None:
-    from hub.database import make_folder  # noqa: PLC0415 - as said
+    from hub.database import make_folder, read_url  # noqa: PLC0415 - as said
     from hub.memory.tables import SETTING  # noqa: PLC0415 - as said
 
-    make_folder(url, SETTING)
+    make_folder(read_url(url, SETTING), SETTING)
 
 
 def _make_tables(url: str) -> None:
@@ -65,7 +65,7 @@ def _make_tables(url: str) -> None:
 
 
 def _unusable(error: Exception, url: str) -> HubError:
-    from hub.database import unusable  # noqa: PLC0415 - as said
+    from hub.database import read_url, unusable  # noqa: PLC0415 - as said
     from hub.memory.tables import SETTING  # noqa: PLC0415 - as said
 
-    return unusable(error, SETTING, url)
+    return unusable(error, SETTING, read_url(url, SETTING))

@@ -11,12 +11,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, create_engine, func, or_, select
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
+from hub.database import read_url
 from hub.health.http import Health
 from hub.health.outage import Outage
-from hub.memory.tables import cases, timeline
+from hub.memory.tables import SETTING, cases, timeline
 from hub.routing.case import Case, Entry
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
@@ -76,6 +76,9 @@ class CaseReader:
     Args:
         url: SQLAlchemy URL of the worker's memory.
         failed: called for every reading that fails.
+
+    Raises:
+        ConfigurationError: this is no such URL.
     """
 
     def __init__(self, url: str, failed: Callable[[], object] = lambda: None) -> None:
@@ -233,7 +236,7 @@ def _behind(after: str, due: ColumnElement[int], *, by_due: bool) -> Sequence[Co
 
 
 def _read_only(url: str) -> tuple[Path | None, Engine]:
-    parsed = make_url(url)
+    parsed = read_url(url, SETTING)
     if parsed.get_backend_name() != "sqlite":
         return None, create_engine(
             parsed,

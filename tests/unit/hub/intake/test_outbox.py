@@ -297,6 +297,16 @@ def test_a_database_file_that_cannot_be_opened_wants_a_person_who_is_told_which(
         Outbox(f"sqlite:///{tmp_path}/text.db", LIMIT)
 
 
+@pytest.mark.parametrize(
+    ("url", "told"), [("web.db", "is no URL"), ("mysql://root@localhost/hub", "begins with 'mysql'")]
+)
+def test_what_is_no_database_of_ours_is_told_with_those_there_are(url: str, told: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=rf"^web\.memory\.url {told}.* There are sqlite:///FILE and postgresql"
+    ):
+        Outbox(url, LIMIT)
+
+
 def test_a_database_that_does_not_answer_may_do_so_at_the_next_start_and_its_password_is_not_told() -> None:
     with pytest.raises(
         RestartMe, match=r"hub:\*\*\*@127\.0\.0\.1:1/hub does not answer .*Is web\.memory\.url right"
