@@ -39,7 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from hub.database import make_folder, make_tables, read_url
+from hub.database import PATIENCE, make_folder, make_tables, read_url
 from hub.health.http import Health
 from hub.health.outage import Outage
 
@@ -348,7 +348,7 @@ def _receipts(connection: Connection, keys: Sequence[str]) -> dict[str, Receipt]
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=PATIENCE)
     engine = create_engine(url, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
