@@ -268,7 +268,6 @@ class Outbox:
             for _, answer in share:
                 answer.set_exception(error)
             return
-        self._away.end()
         self._note_room(refused=any(row.key not in receipts for row in rows))
         for row, answer in share:
             if row.key in receipts:
@@ -289,7 +288,9 @@ class Outbox:
                     new[row.key] = vars(row)
             if new:
                 connection.execute(insert(outbox), list(new.values()))
-        self._waiting += len(new)
+        if new:  # only what was written shows that it can be
+            self._waiting += len(new)
+            self._away.end()
         return receipts
 
     def _room(self, connection: Connection) -> int:
