@@ -9,6 +9,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from hub.errors import ConfigurationError, HubError, RestartMe
 
 _LOCK = 0x68756220  # "hub "; any number will do that nothing else in this database locks
+PATIENCE = {"connect_timeout": 3, "tcp_user_timeout": 5000}
+"""For PostgreSQL: seconds to connect, milliseconds for what was sent to arrive. Without them a machine that has vanished is waited for two
+minutes, and whoever asked waits too."""
 _CLOSED = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_NOTADB")
 
 

@@ -39,7 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from hub.database import make_folder, make_tables, read_url
+from hub.database import PATIENCE, make_folder, make_tables, read_url
 from hub.health.http import Health
 from hub.health.outage import Outage
 
@@ -268,7 +268,6 @@ class Outbox:
             for _, answer in share:
                 answer.set_exception(error)
             return
-        self._away.end()
         self._note_room(refused=any(row.key not in receipts for row in rows))
         for row, answer in share:
             if row.key in receipts:
@@ -289,7 +288,9 @@ class Outbox:
                     new[row.key] = vars(row)
             if new:
                 connection.execute(insert(outbox), list(new.values()))
-        self._waiting += len(new)
+        if new:  # only what was written shows that it can be
+            self._waiting += len(new)
+            self._away.end()
         return receipts
 
     def _room(self, connection: Connection) -> int:
@@ -348,7 +349,7 @@ def _receipts(connection: Connection, keys: Sequence[str]) -> dict[str, Receipt]
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=PATIENCE)
     engine = create_engine(url, hide_parameters=True)
 
     @event.listens_for(engine, "connect")

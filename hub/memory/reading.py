@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, Engine, and_, create_engine, func, or_, select
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
-from hub.database import read_url
+from hub.database import PATIENCE, read_url
 from hub.health.http import Health
 from hub.health.outage import Outage
 from hub.memory.tables import SETTING, cases, timeline
@@ -242,7 +242,7 @@ def _read_only(url: str) -> tuple[Path | None, Engine]:
             parsed,
             hide_parameters=True,
             pool_pre_ping=True,
-            connect_args={"options": "-c default_transaction_read_only=on"},
+            connect_args=PATIENCE | {"options": "-c default_transaction_read_only=on"},
         )
     file = Path(parsed.database or "")
     # `mode=ro` refuses every write; the readers of a WAL database still share its index file with the worker.

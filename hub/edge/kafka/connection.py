@@ -1,8 +1,11 @@
 """How the brokers are reached and trusted, and what it means when they do not answer."""
 
+import ssl
+import time
 from typing import Any
 
 from kafka.errors import KafkaError
+from kafka.net.transport import KafkaSSLTransport
 
 from hub.errors import RestartMe
 from hub.settings import KafkaSettings
@@ -33,3 +36,29 @@ def does_not_answer(bootstrap: str, error: KafkaError) -> RestartMe:
     return RestartMe(
         f"Kafka at {bootstrap} does not answer ({type(error).__name__}). Does it run there? `hub broker status` tells."
     )
+
+
+async def _handshake(transport: Any) -> None:
+    """As kafka-python's own, with an end.
+
+    That of kafka-python 3.0.12 waits for ever for a broker that takes the connection and says nothing (frozen, or a forwarded port with
+    none behind it): no time-out of the client reaches so far, and whoever makes a client hangs with it. It can go when
+    `KafkaSSLTransport.handshake` gives `wait_read` a time.
+    """
+    until = time.monotonic() + ANSWER_WITHIN_S
+    try:
+        while True:
+            try:
+                transport._sock.do_handshake()  # noqa: SLF001 - this is a method of that class
+            except ssl.SSLWantReadError:
+                await transport._net.wait_read(transport._sock, until)  # noqa: SLF001 - as above
+            except ssl.SSLWantWriteError:
+                await transport._net.wait_write(transport._sock, until)  # noqa: SLF001 - as above
+            else:
+                return
+    except BaseException:
+        transport.close()
+        raise
+
+
+KafkaSSLTransport.handshake = _handshake

@@ -46,6 +46,7 @@ class Sender:
         try:
             self._producer = KafkaProducer(
                 **connection(settings, bootstrap),
+                bootstrap_timeout_ms=round(ANSWER_WITHIN_S * 1000),
                 client_id=client,
                 acks="all",
                 enable_idempotence=True,
@@ -100,4 +101,6 @@ class Sender:
         try:
             self._producer.close(timeout=5)
         except KafkaError:
-            return
+            # What is not acknowledged yet makes close() of kafka-python 3.0.12 raise before it has ended anything: its thread would go on
+            # sending for as long as the process lives, one more for every time the brokers were away. It can go when close() ends it.
+            self._producer._sender.force_close()  # noqa: SLF001 - as said

@@ -208,6 +208,22 @@ def test_a_disk_without_room_is_noticed_and_so_is_its_room_though_reading_works_
     outbox.close()
 
 
+def test_an_answer_that_is_known_does_not_show_that_something_can_be_written(outbox: Outbox) -> None:
+    outbox.accept(row("known")).result(10)
+    with outbox._engine.begin() as connection:
+        connection.execute(
+            text("create trigger closed before insert on outbox begin select raise(abort, 'no room'); end")
+        )
+    with capture_logs() as logs:
+        for key in "ab":
+            with pytest.raises(OutboxUnavailable):
+                outbox.accept(row(key)).result(10)
+            assert outbox.accept(row("known")).result(10).reference == "r"
+
+    assert [line["event"] for line in logs] == ["nothing can be accepted: the outbox's database fails"]
+    assert not outbox.health().ok
+
+
 def test_a_full_outbox_takes_nothing_new_answers_what_it_knows_and_says_so_once(url: str, impatient: None) -> None:
     outbox = Outbox(url, 3)
     outbox.start()
