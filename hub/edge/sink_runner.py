@@ -16,7 +16,7 @@ import structlog
 
 from connectors.sdk.contract import Effect, EffectClass, Instruction, Receipt, SinkConnector
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
-from connectors.sdk.errors import ConnectorError, ContractBroken, OutcomeUnknown, RetryLater, TranslationError
+from connectors.sdk.errors import ContractBroken, OutcomeUnknown, RetryLater, TranslationError
 from connectors.sdk.manifest import Manifest
 from hub.dead_letters.letter import attempts_before, dead_letter
 from hub.edge.condition import Backoff
@@ -24,6 +24,7 @@ from hub.edge.history import History
 from hub.edge.kafka import Receiver
 from hub.edge.memory import EffectRow
 from hub.edge.messages import Incoming, Outgoing, Place
+from hub.edge.reach import Reach
 from hub.edge.source_runner import BROKEN_FOR_S, Edge
 from hub.edge.wrapping import KINDS, report
 from schemas.envelope import EVENT_HEADERS
@@ -34,6 +35,8 @@ PART = "tasks"
 _AT_ONCE = 50
 _POLL_S = 0.5
 _SHOW_LIFE_S = 3.0
+_MAKE_AGAIN_S = 1.0
+"""Until a connector that reaches for its system as it is made is made again."""
 _NEVER_SENT = Receipt(status=TaskStatus.CANCELLED, reason="It was withdrawn before it reached the department's system.")
 
 
@@ -58,9 +61,9 @@ class SinkRunner:
     def __init__(
         self, edge: Edge, manifest: Manifest, receiver: Receiver, connect: Callable[[], SinkConnector[Any]]
     ) -> None:
-        self._edge, self._manifest, self._receiver, self._connect = edge, manifest, receiver, connect
+        self._edge, self._manifest, self._receiver = edge, manifest, receiver
+        self._reach = Reach(connect, edge.speaker.connector)
         self._topic = TASKS[manifest.department]
-        self._connector: SinkConnector[Any] | None = None
         self._assigned = False
         self._outgoing: list[Outgoing] = []
         self._done: dict[tuple[str, int], Place] = {}
@@ -83,7 +86,7 @@ class SinkRunner:
                 if batch:
                     self._count_unfinished()
         finally:
-            self._let_go()
+            self._reach.let_go()
             self._receiver.close()
 
     def _look_at_membership(self) -> None:
@@ -196,19 +199,19 @@ class SinkRunner:
         looks = self._manifest.effect_class is EffectClass.B
         failed = False
         while True:
+            connector = self._connected()
+            backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
             try:
-                connector = self._reach()
-                backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
                 found = connector.find(effect) if in_doubt and looks else None
                 in_doubt = in_doubt and not looks
-                receipt = found or connector.apply(effect)
+                receipt = _receipt(found or connector.apply(effect))
             except RetryLater as error:
                 self._edge.conditions.away(PART, str(error))
-                self._wait(backoff.next() if backoff else 1.0)
+                self._wait(backoff.next())
             except OutcomeUnknown as error:
                 in_doubt = True
                 self._edge.conditions.away(PART, str(error))
-                self._wait(backoff.next() if backoff else 1.0)
+                self._wait(backoff.next())
             except ContractBroken as error:
                 in_doubt = True
                 self._break(str(error))
@@ -218,9 +221,9 @@ class SinkRunner:
                 raise
             except ConnectorConfigurationError:
                 raise
-            except (ConnectorError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the instructions behind this one go on
                 # A defect of the connector. Whether it wrote before it failed, only a look-up can tell.
-                self._log.error("the connector failed", outcome="defect", exc_info=error)
+                self._reach.failed(error)
                 in_doubt = True
                 if not failed and looks:
                     failed = True
@@ -233,9 +236,20 @@ class SinkRunner:
                 self._edge.conditions.well(PART)
                 return receipt
 
+    def _connected(self) -> SinkConnector[Any]:
+        """The connector, once it can be made; nothing has been written by one that cannot."""
+        while True:
+            try:
+                return self._reach.connector()
+            except RetryLater as error:
+                self._edge.conditions.away(PART, str(error))
+                self._wait(_MAKE_AGAIN_S)
+            except ContractBroken as error:
+                self._break(str(error))
+
     def _break(self, why: str) -> None:
         self._edge.conditions.broken(PART, why)
-        self._let_go()
+        self._reach.let_go()
         self._wait(BROKEN_FOR_S)
 
     def _wait(self, wait_s: float) -> None:
@@ -279,15 +293,16 @@ class SinkRunner:
         self._edge.metrics.effects.labels("set-aside").inc()
         self._log.warning("task set aside", outcome="set-aside", code=code, place=str(place))
 
-    def _reach(self) -> SinkConnector[Any]:
-        if self._connector is None:
-            self._connector = self._connect()
-        return self._connector
 
-    def _let_go(self) -> None:
-        if self._connector is not None:
-            self._connector.close()
-            self._connector = None
+def _receipt(answer: object) -> Receipt:
+    """What a connector answered, if it is a receipt.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(answer, Receipt):
+        raise TypeError(f"a {type(answer).__name__} instead of a receipt")
+    return answer
 
 
 def _now_ms() -> int:

@@ -1,5 +1,6 @@
 """Instructions are applied once each and in their order, whatever becomes of them on the way."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -19,6 +20,7 @@ from connectors.sdk import (
     SinkConnector,
     UnmappedCode,
 )
+from hub.edge.memory import Kind, State
 from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.sink_runner import SinkRunner
 from hub.edge.source_runner import Edge
@@ -56,6 +58,8 @@ class Register(SinkConnector[ConnectorSettings]):
         """What happens after the next write, one for each."""
         self.when_looking: list[Callable[[], object]] = []
         """What happens instead of the next look-up, one for each."""
+        self.answers: list[Any] = []
+        """What is answered instead of the next receipts, while nothing is written."""
 
     def check(self) -> None:
         """It is always there."""
@@ -63,6 +67,8 @@ class Register(SinkConnector[ConnectorSettings]):
     def apply(self, effect: Effect) -> Receipt:
         self.tried.append(effect)
         _next(self.before_write)
+        if self.answers:
+            return cast("Receipt", self.answers.pop(0))
         withdrawn = isinstance(effect.instruction, TaskWithdrawn)
         assert effect.key not in self.written, "written twice"
         reference = effect.earlier or f"{len(self.written) + 1:08}"
@@ -132,6 +138,8 @@ class Hub:
 
     def __init__(self, edge: Edge, posted: Any, effect_class: EffectClass = EffectClass.B) -> None:
         self.edge, self.register, self.topic = edge, Register(), Topic(edge)
+        self.making: list[Callable[[], object]] = []
+        """What happens when the connector is made, one for each time."""
         self._posted = posted
         facts = {"product": "a register", "versions_tried": (), "owner": "us", "surface": "database"}
         self._manifest = Manifest.model_validate(
@@ -144,8 +152,11 @@ class Hub:
         """Put instructions on the topic and have them taken to their end."""
         self.topic.put(*instructions)
         self.edge.stop.clear()
-        runner = SinkRunner(self.edge, self._manifest, cast("Any", self.topic), lambda: self.register)
-        runner.run()
+        SinkRunner(self.edge, self._manifest, cast("Any", self.topic), self._make).run()
+
+    def _make(self) -> Register:
+        _next(self.making)
+        return self.register
 
     def said(self) -> list[tuple[str, bool]]:
         """Status and whether it answers a withdrawal, of everything that was reported, in order."""
@@ -164,6 +175,12 @@ class Hub:
 
     def dead(self) -> list[Outgoing]:
         return [record for record in self._posted.records if record.topic == "housing-tasks-dlq"]
+
+    def states(self, task: str) -> list[State]:
+        """The states of a task's instructions, in order."""
+        place = Place("housing-tasks", 0, 999)
+        begun = self.edge.memory.begin("f" * 32, case=CASE, task=task, kind=Kind.RAISED, place=place, at_ms=0)
+        return [row.state for row in begun.earlier]
 
     def unfinished(self) -> int:
         return len(self.edge.memory.unfinished())
@@ -192,8 +209,8 @@ TASK = Task(
 )
 
 
-def raised(minutes: int = 0) -> TaskRaised:
-    return TaskRaised(data=TASK, **envelope(minutes))
+def raised(minutes: int = 0, task: str = "check-home") -> TaskRaised:
+    return TaskRaised(data=TASK.model_copy(update={"task": task}), **envelope(minutes))
 
 
 def changed(minutes: int = 1) -> TaskChanged:
@@ -334,6 +351,67 @@ def test_a_task_that_is_raised_again_waits_for_what_lies_aside_of_the_first(hub:
     hub.give(second, again, last)
 
     assert [effect.earlier for effect in hub.register.tried[-3:]] == ["00000001", None, "00000003"]
+
+
+@pytest.mark.parametrize(
+    "defect", [OSError("full"), RuntimeError("loop"), AssertionError("never"), sqlite3.OperationalError("locked")]
+)
+def test_whatever_fails_in_a_connector_sets_its_instruction_aside_and_the_next_one_flows(
+    hub: Hub, defect: Exception
+) -> None:
+    first, other = raised(), raised(task="check-stairs")
+    hub.register.after_write = [fails(defect)]
+    hub.register.when_looking = [fails(defect)]
+
+    hub.give(first, other)
+    assert hub.letters() == ["defect"]
+    assert [said.data.task for said in hub.reports()] == ["check-stairs"]
+    hub.give(first)
+
+    assert [said.data.task for said in hub.reports()] == ["check-stairs", "check-home"]
+    assert len(hub.register.tried) == 2
+
+
+def test_a_connector_that_answers_with_something_else_than_a_receipt_has_a_defect(hub: Hub) -> None:
+    first = raised()
+    hub.register.answers = [None, "accepted"]
+
+    hub.give(first)
+    assert hub.letters() == ["defect"]
+    hub.give(first)
+
+    assert hub.said() == [(ACCEPTED, False)]
+
+
+def test_a_connector_that_cannot_be_made_is_made_again_and_its_instructions_wait(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    first, other = raised(), raised(task="check-stairs")
+    hub.making = [fails(OSError("no room for a connection pool"))]
+    hub.register.before_write = [no_code()]
+
+    hub.give(first, other)
+
+    assert [said.data.task for said in hub.reports()] == ["check-stairs"]
+    assert hub.states("check-home") == [State.ASIDE]
+
+
+def test_an_instruction_in_hand_when_the_process_stops_is_no_dead_letter_and_is_done_by_the_next(hub: Hub) -> None:
+    first = raised()
+
+    def stops() -> None:
+        hub.edge.stop.set()
+        raise OSError("no room for a connection pool")
+
+    hub.making = [stops]
+    hub.give(first)
+    assert hub.letters() == []
+    assert hub.topic.committed == -1
+
+    hub.give()
+
+    assert hub.said() == [(ACCEPTED, False)]
 
 
 def test_an_instruction_waits_while_the_legacy_system_is_away_and_goes_in_when_it_returns(hub: Hub) -> None:
