@@ -178,14 +178,15 @@ class EdgeMemory:
         with self._engine.connect() as connection:
             return [Held(row[0], row[1], row[2].encode()) for row in connection.execute(query)]
 
-    def release(self, record: Held, learned: Mapping[str, str]) -> None:
-        """A record that was set aside has been understood and is safe on its topics."""
+    def release(self, records: Iterable[Held], learned: Mapping[str, str]) -> None:
+        """Records that were set aside have been understood and are safe on their topics."""
         with self._engine.begin() as connection:
             for effect_key, reference in learned.items():
                 self._learn(connection, effect_key, reference)
-            connection.execute(
-                delete(held).where(held.c.connector == self._connector, held.c.record_id == record.record_id)
-            )
+            for record in records:
+                connection.execute(
+                    delete(held).where(held.c.connector == self._connector, held.c.record_id == record.record_id)
+                )
 
     def effect(self, effect_key: str) -> EffectRow | None:
         """One row of the ledger."""

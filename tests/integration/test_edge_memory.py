@@ -118,7 +118,7 @@ def test_a_checkpoint_moves_on_with_what_was_learned_and_what_was_held(memory: E
     assert learned is not None
     assert learned.reference == "00012345"
     assert memory.held("works-orders") == [held]
-    memory.release(held, {})
+    memory.release([held], {})
     assert memory.held("works-orders") == []
 
 

@@ -1,25 +1,31 @@
 """What a legacy system says reaches its topic, whatever it says and whatever becomes of one record on the way."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from connectors.sdk import (
     Batch,
     Checkpoint,
     ConnectorSettings,
+    Fact,
     LegacyRecord,
     Progress,
     Receipt,
     Said,
     SourceConnector,
+    UnmappedCode,
 )
 from hub.edge.memory import EdgeMemory, Kind
 from hub.edge.messages import Place
 from hub.edge.source_runner import Edge, SourceRunner
+from schemas.housing import WorksOrder, WorksOrderChanged
 from schemas.references import case_reference
 from schemas.tasks import TaskStatus, TaskStatusChanged
 
@@ -57,6 +63,13 @@ class Register(SourceConnector[ConnectorSettings]):
         return self.meaning(record)
 
 
+def fails(error: Exception) -> Callable[..., Any]:
+    def raises(*_: object) -> Any:
+        raise error
+
+    return raises
+
+
 def job(number: int, **values: Any) -> LegacyRecord:
     """A job: "ref" is our reference in it."""
     return LegacyRecord(dataset="jobs", key=str(number), position=f"{number}|{values}", values=values)
@@ -73,12 +86,20 @@ def progress_of(record: LegacyRecord) -> Iterable[Said]:
     )
 
 
+def fact_of(record: LegacyRecord) -> Iterable[Said]:
+    """It is done, and nobody's task."""
+    order = WorksOrder(works_order=record.key, property_ref="00032896", order_type="repair", status="completed")
+    yield Fact(event=WorksOrderChanged, data=order, subject=record.key, effective_at=NOW)
+
+
 class Hub:
     """The source of a connector, and what the hub hears of it."""
 
     def __init__(self, edge: Edge, posted: Any) -> None:
         self.edge, self.posted = edge, posted
         self.register = Register(edge.stop.set)
+        self.making: list[Callable[[], object]] = []
+        """What happens when the connector is made, one for each time."""
 
     @property
     def memory(self) -> EdgeMemory:
@@ -95,7 +116,12 @@ class Hub:
         """Run a connector's process until the register was looked into so often."""
         self.edge.stop.clear()
         self.register.looks = list(looks)
-        SourceRunner(self.edge, "jobs", lambda: self.register).run()
+        SourceRunner(self.edge, "jobs", self._make).run()
+
+    def _make(self) -> Register:
+        if self.making:
+            self.making.pop(0)()
+        return self.register
 
     def done(self) -> list[str]:
         """The tasks of which the case heard that they are completed."""
@@ -165,3 +191,114 @@ def test_a_record_of_nobodys_task_does_not_wait_for_instructions_that_began_afte
     hub.read(lambda: [job(7001)])
 
     assert hub.letters() == []
+
+
+DEFECTS = [OSError("full"), RuntimeError("loop"), AssertionError("never"), sqlite3.OperationalError("locked")]
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_record_that_a_connector_fails_on_is_set_aside_and_said_once_the_connector_is_mended(
+    hub: Hub, defect: Exception
+) -> None:
+    hub.asked(OURS, ACCEPTED)
+    hub.asked(THEIRS, ACCEPTED)
+    hub.register.meaning = lambda record: fails(defect)() if record.key == "7001" else progress_of(record)
+
+    hub.read(lambda: [job(7001, ref=OURS), job(7002, ref=THEIRS)])
+    assert (hub.done(), hub.letters()) == (["task-2"], ["defect"])
+    hub.register.meaning = progress_of
+    hub.read()
+
+    assert (hub.done(), hub.mended()) == (["task-2", "task-1"], 1)
+
+
+def test_a_connector_that_says_what_is_no_fact_and_no_progress_has_a_defect(hub: Hub) -> None:
+    hub.register.meaning = lambda _record: cast("Any", ["it is done"])
+
+    hub.read(lambda: [job(7001)])
+
+    assert hub.letters() == ["defect"]
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_connector_that_fails_in_reading_rests_and_reads_on_from_its_checkpoint(
+    hub: Hub, defect: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.source_runner.BROKEN_FOR_S", 0.001)
+    hub.asked(OURS, ACCEPTED)
+
+    with capture_logs() as lines:
+        hub.read(lambda: [job(7001)], fails(defect), lambda: [job(7002, ref=OURS)])
+
+    assert hub.done() == ["task-1"]
+    assert hub.memory.checkpoint("jobs") == {"place": 2}
+    (told,) = [line["reason"] for line in lines if line["event"] == "stopped; a person should look"]
+    assert told == f"{type(defect).__name__} in the connector's read; this is a defect of the connector."
+
+
+def test_a_connector_that_cannot_be_made_or_closed_is_made_again(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.edge.source_runner.BROKEN_FOR_S", 0.001)
+    hub.asked(OURS, ACCEPTED)
+    hub.making = [fails(OSError("no room")), lambda: None]
+    hub.register.close = fails(OSError("closed already"))  # type: ignore[method-assign]
+
+    hub.read(fails(OSError("full")), lambda: [job(7001, ref=OURS)])
+
+    assert hub.done() == ["task-1"]
+
+
+def test_a_memory_that_goes_away_ends_the_process_and_blames_no_record(hub: Hub) -> None:
+    cast("Any", hub.memory).effect = fails(OperationalError("select", {}, OSError("gone")))
+
+    with pytest.raises(OperationalError):
+        hub.read(lambda: [job(7001, ref=OURS)])
+
+    assert hub.letters() == []
+    assert hub.memory.checkpoint("jobs") is None
+
+
+def test_many_held_records_are_sent_together_when_they_are_understood_at_last(hub: Hub) -> None:
+    hub.register.meaning = fails(UnmappedCode("jobs: the status code is not in table status."))
+    hub.read(lambda: [job(number) for number in range(700)])
+    hub.register.meaning = fact_of
+    hub.posted.sends = 0
+
+    hub.read()
+
+    assert (hub.mended(), hub.posted.sends) == (700, 2)
+    assert hub.memory.held("jobs") == []
+
+
+def test_a_stop_while_held_records_are_tried_leaves_them_for_the_next_start(hub: Hub) -> None:
+    hub.register.meaning = fails(UnmappedCode("jobs: the status code is not in table status."))
+    hub.read(lambda: [job(number) for number in range(700)])
+
+    tried = iter(range(700))
+
+    def stops(record: LegacyRecord) -> Iterable[Said]:
+        if next(tried) == 600:
+            hub.edge.stop.set()
+        return fact_of(record)
+
+    hub.register.meaning = stops
+    hub.read(lambda: [job(9999)])
+    assert len(hub.memory.held("jobs")) == 200
+    assert len(hub.register.looks) == 1
+    hub.register.meaning = fact_of
+    hub.read()
+
+    assert hub.mended() == 700
+    assert hub.memory.held("jobs") == []
+
+
+def test_a_record_that_cannot_even_be_kept_rests_its_dataset_and_says_why(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.source_runner.BROKEN_FOR_S", 0.001)
+    hub.register.meaning = fails(UnmappedCode("jobs: the status code is not in table status."))
+
+    with capture_logs() as lines:
+        hub.read(lambda: [job(7001, weight=complex(1))])
+
+    assert hub.memory.checkpoint("jobs") is None
+    assert any(line.get("reason", "").startswith("TypeError in the connector's read") for line in lines)
