@@ -26,6 +26,7 @@ Fixtures are translated with `fixture_settings`, or the example settings where a
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from importlib.metadata import entry_points
@@ -51,7 +52,8 @@ from connectors.sdk.rehearsal import (
     withdrawal_of,
 )
 from connectors.sdk.simulation import BackOffice
-from connectors.sdk.specimens import PERSONAL_WORDS
+from connectors.sdk.specimens import PERSONAL_WORDS, STRANGER, facts_for
+from schemas.facts import Facts
 from schemas.tasks import TaskStatus
 
 ENTRY_POINTS = "council_hub.connectors"
@@ -263,6 +265,16 @@ class ConnectorConformance(Rehearsal):
                         f"{work}: withdrawal {first.status}"
                     )
 
+    def test_an_instruction_about_nobody_who_is_known_is_answered_in_words_that_a_case_can_hold(
+        self, quiet: Running
+    ) -> None:
+        for work in self.manifest().tasks:
+            for facts in (Facts(), facts_for(STRANGER)):
+                effect = raise_task(work, self.manifest(), facts=facts)
+                with suppress(TranslationError):
+                    receipt = self.apply_once(quiet, effect)
+                    assert receipt.status is not TaskStatus.CANCELLED, f"{work}: cancelled, which nobody asked for"
+
     # What it does when things go wrong.
 
     def test_it_says_that_it_reaches_its_system(self, quiet: Running) -> None:
@@ -334,6 +346,7 @@ _SINK_CHECKS = frozenset(
     {
         "test_an_instruction_applied_twice_is_written_once",
         "test_a_change_and_a_withdrawal_reach_the_work_they_are_about",
+        "test_an_instruction_about_nobody_who_is_known_is_answered_in_words_that_a_case_can_hold",
     }
 )
 

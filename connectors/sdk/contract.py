@@ -100,6 +100,10 @@ class EffectClass(StrEnum):
     """Picks up files: deterministic name, temporary name, rename; once per name."""
 
 
+REFERENCE_AT_MOST, REASON_AT_MOST = 64, 200
+"""Characters of a reference and of a reason that a case can be told."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
     """What the legacy system made of an instruction.
@@ -108,11 +112,22 @@ class Receipt:
         status: ACCEPTED, REJECTED or CANCELLED (for a withdrawal); COMPLETED where the system does it at once.
         reference: the legacy system's own reference of what it wrote, by which people ask for it there; None while it has given none.
         reason: why it refused; nothing personal.
+
+    Raises:
+        ValueError: reference or reason is longer than a case can be told.
     """
 
     status: TaskStatus
     reference: str | None = None
     reason: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, words, at_most in (
+            ("reference", self.reference, REFERENCE_AT_MOST),
+            ("reason", self.reason, REASON_AT_MOST),
+        ):
+            if words is not None and len(words) > at_most:
+                raise ValueError(f"The {name} of a receipt has {len(words)} characters; there is room for {at_most}.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,7 +72,7 @@ class EffectRow:
     @property
     def open(self) -> bool:
         """Whether nobody knows what the legacy system makes of it."""
-        return self.receipt is None
+        return self.status is None
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,11 @@ WRONG = {
         ("connector.py", "        return row and Receipt(", "        return None and Receipt("),
         "another receipt",
     ),
+    "a refusal has no end": (
+        "test_an_instruction_about_nobody_who_is_known_is_answered_in_words_that_a_case_can_hold",
+        ("connector.py", "return Receipt(status=status, reference=str(job))", 'return Receipt(status=status, reason="no " * 99)'),
+        "The reason of a receipt has 297 characters",
+    ),
     "a receipt shows people our own key": (
         "test_an_instruction_applied_twice_is_written_once",
         ("connector.py", "return Receipt(status=status, reference=str(job))", "return Receipt(status=status, reference=effect.key)"),

@@ -383,6 +383,20 @@ def test_a_connector_that_answers_with_something_else_than_a_receipt_has_a_defec
     assert hub.said() == [(ACCEPTED, False)]
 
 
+def test_a_refusal_in_more_words_than_a_case_can_be_told_is_a_defect_and_goes_through_once_it_is_mended(
+    hub: Hub,
+) -> None:
+    first, other = raised(), raised(task="check-stairs")
+    hub.register.before_write = [lambda: Receipt(status=REJECTED, reason="no " * 99)] * 2
+
+    hub.give(first, other)
+    assert hub.letters() == ["defect"]
+    assert [said.data.task for said in hub.reports()] == ["check-stairs"]
+    hub.give(first)
+
+    assert [said.data.task for said in hub.reports()] == ["check-stairs", "check-home"]
+
+
 def test_a_connector_that_cannot_be_made_is_made_again_and_its_instructions_wait(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
