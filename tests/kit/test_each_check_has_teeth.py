@@ -24,6 +24,12 @@ QUOTE = """
 
         raise TranslationError(f"odd: {record.values}")
 """
+NAME = """
+    if str(record.values["kind"]).isalpha() and record.values["kind"] not in meanings.kind.codes:
+        from connectors.sdk import TranslationError
+
+        raise TranslationError(f"odd: {record.values['kind']}")
+"""
 LOG = """
         __import__("logging").getLogger("register").warning("%s", effect.instruction.data.facts)
 """
@@ -92,6 +98,11 @@ WRONG = {
     "an error quotes the record": (
         "test_whatever_stands_in_a_field_the_error_does_not_repeat_it",
         ("mapping.py", "    status = meanings", QUOTE + "    status = meanings"),
+        "repeats what stands there",
+    ),
+    "an error quotes one short name": (
+        "test_whatever_stands_in_a_field_the_error_does_not_repeat_it",
+        ("mapping.py", "    status = meanings", NAME + "    status = meanings"),
         "repeats what stands there",
     ),
     "positions move": (
