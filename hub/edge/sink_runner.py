@@ -27,7 +27,6 @@ from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.reach import Reach
 from hub.edge.source_runner import BROKEN_FOR_S, Edge
 from hub.edge.wrapping import KINDS, report
-from schemas.envelope import EVENT_HEADERS
 from schemas.tasks import TaskChanged, TaskRaised, TaskStatus, TaskWithdrawn
 from schemas.topics import CASE_EVENTS, TASKS, UnreadableEvent
 
@@ -274,7 +273,7 @@ class SinkRunner:
         assert row.receipt is not None
         assert row.ended_at is not None
         said = report(self._edge.speaker, event, row.receipt, row.ended_at)
-        self._outgoing.append(Outgoing(CASE_EVENTS.name, said.partitionkey.encode(), said.encode(), EVENT_HEADERS))
+        self._outgoing.append(Outgoing.event(CASE_EVENTS.name, said.partitionkey, said.encode()))
 
     def _set_aside(self, record: Incoming, code: str, reason: str) -> None:
         place = record.place

@@ -35,7 +35,6 @@ from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.reach import ON_PURPOSE, Reach
 from hub.edge.wrapping import Speaker, Wrapped, wrap
-from schemas.envelope import EVENT_HEADERS
 from schemas.topics import FACTS
 
 BROKEN_FOR_S = 300.0
@@ -321,9 +320,7 @@ class _Puzzle:
 
 def _outgoing(understood: Iterable[Wrapped]) -> list[Outgoing]:
     return [
-        Outgoing(topic, event.partitionkey.encode(), event.encode(), EVENT_HEADERS)
-        for item in understood
-        for topic, event in item.events
+        Outgoing.event(topic, event.partitionkey, event.encode()) for item in understood for topic, event in item.events
     ]
 
 

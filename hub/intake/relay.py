@@ -86,7 +86,7 @@ class Relay:
     def _send_all(self, sender: Sends) -> None:
         """Send until nothing is left, or the process stops."""
         while not self._stop.is_set() and (waiting := self._outbox.unsent(_SHARE)):
-            sender.send([Outgoing(CASE_EVENTS.name, row.reference.encode(), row.event.encode()) for row in waiting])
+            sender.send([Outgoing.event(CASE_EVENTS.name, row.reference, row.event.encode()) for row in waiting])
             self._outbox.sent([row.seq for row in waiting], _now_ms())
         if monotonic() >= self._forget_at:
             self._outbox.forget(_now_ms() - _KEEP_MS)

@@ -7,10 +7,11 @@ from threading import Event
 import pytest
 from structlog.testing import capture_logs
 
-from hub.edge.messages import Outgoing
+from hub.edge.messages import Headers, Outgoing
 from hub.errors import RestartMe
 from hub.intake.outbox import Outbox, Row
 from hub.intake.relay import Relay
+from schemas.envelope import EVENT_HEADERS
 
 
 class FailingSender:
@@ -18,6 +19,7 @@ class FailingSender:
 
     def __init__(self, away_for: int, until: int) -> None:
         self.away_for, self.until = away_for, until
+        self.headers: list[Headers] = []
         self.values: list[bytes] = []
         self.keys: list[bytes | None] = []
         self.connections = 0
@@ -31,6 +33,7 @@ class FailingSender:
         if self.away_for > 0:
             self.away_for -= 1
             raise RestartMe("Kafka did not acknowledge records.")
+        self.headers += [record.headers for record in records]
         self.values += [record.value or b"" for record in records]
         self.keys += [record.key for record in records]
         if len(self.values) >= self.until:
@@ -64,6 +67,7 @@ def test_rows_are_sent_in_order_under_their_case_and_marked(outbox: Outbox) -> N
 
     assert sender.values == [b"a", b"b", b"c"]
     assert sender.keys == [b"case-a", b"case-b", b"case-c"]
+    assert set(sender.headers) == {EVENT_HEADERS}
     assert outbox.count_unsent() == 0
 
 
