@@ -13,10 +13,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Table, create_engine, delete, event, insert, select, text, update
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from connectors.sdk.contract import Checkpoint, Receipt
 from hub.edge.messages import Place
 from hub.edge.tables import checkpoints, effects, held, links, metadata
+from hub.errors import ConfigurationError, HubError, RestartMe
 from schemas.tasks import TaskStatus
 
 
@@ -98,13 +108,35 @@ class Held:
 
 
 def open_engine(url: str) -> Engine:
-    """An engine whose commits are durable; makes a SQLite file's folder."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 30})
+    """An engine whose commits are durable; makes a SQLite file's folder.
+
+    Raises:
+        ConfigurationError: no URL, no driver for it, or no folder for its file.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError(
+            "memory.url is no SQLAlchemy URL. There are sqlite:///FILE and postgresql+psycopg://USER@HOST/NAME."
+        ) from None
+    try:
+        sqlite = parsed.get_backend_name() == "sqlite"
+        if sqlite and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        patience = {"connect_args": {"timeout": 30}} if sqlite else {"pool_pre_ping": True}
+        engine = create_engine(parsed, hide_parameters=True, **patience)
+    except (NoSuchModuleError, ImportError):
+        raise ConfigurationError(
+            f"memory.url names a database or driver that is not installed: {parsed.drivername}. Install it beside the hub, or "
+            "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME."
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"The folder {Path(parsed.database or '').parent} cannot be made ({type(error).__name__}). memory.url names a file in it: "
+            "clear the way, or name another."
+        ) from error
+    if not sqlite:
+        return engine
 
     @event.listens_for(engine, "connect")
     def durable(connection: Any, _record: Any) -> None:
@@ -114,21 +146,54 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+GONE = (OperationalError, InterfaceError, InternalError)
+"""Errors of a database that does not answer, or has dropped us: a fresh process may find it well."""
+
+
+def trouble(engine: Engine, connector: str, error: DBAPIError) -> HubError:
+    """What it means for a connector's process that its memory failed.
+
+    Args:
+        engine: of the memory.
+        connector: name of the connector's table in the settings.
+        error: one of `GONE`, or a ProgrammingError.
+    """
+    kind, url = type(error.orig).__name__, engine.url.set(query={})
+    memory = f"The memory of connector {connector} at {url.render_as_string(hide_password=True)}"
+    if isinstance(error, GONE):
+        return RestartMe(
+            f"{memory} does not answer ({kind}). Does it run, and is [connectors.{connector}] memory.url right?"
+        )
+    user, tables = f'"{url.username}"', ", ".join(sorted(metadata.tables))
+    return ConfigurationError(
+        f"{memory} is closed to its user ({kind}). Have the owner of the database say GRANT USAGE, CREATE ON SCHEMA public TO {user}; "
+        f"and, where the tables are another user's, GRANT ALL ON {tables} TO {user}; or name another database in "
+        f"[connectors.{connector}] memory.url."
+    )
+
+
 class EdgeMemory:
     """The memory of one connector. May be shared by the threads of its process.
 
     Args:
         engine: from `open_engine`.
         connector: name of the connector.
+
+    Raises:
+        RestartMe: the database does not answer.
+        ConfigurationError: it does not let us make or use our tables.
     """
 
     def __init__(self, engine: Engine, connector: str) -> None:
         self._engine, self._connector = engine, connector
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                # Connectors that share a database start together, and CREATE TABLE IF NOT EXISTS trips over another at the same moment.
-                connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('council-hub edge tables'))"))
-            metadata.create_all(connection)
+        try:
+            with engine.begin() as connection:
+                if engine.dialect.name == "postgresql":
+                    # Connectors that share a database start together, and CREATE TABLE IF NOT EXISTS trips over another at the same moment.
+                    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('council-hub edge tables'))"))
+                metadata.create_all(connection)
+        except (*GONE, ProgrammingError) as error:
+            raise trouble(engine, connector, error) from error
 
     # Reading.
 

@@ -15,7 +15,7 @@ from threading import Thread
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ProgrammingError
 
 from connectors.sdk.contract import Connector, SinkConnector, SourceConnector
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
@@ -25,13 +25,13 @@ from hub import logs, topics
 from hub.broker.cluster import bootstrap
 from hub.edge.condition import Conditions, Mood
 from hub.edge.kafka import Receiver, Sender
-from hub.edge.memory import EdgeMemory, open_engine
+from hub.edge.memory import GONE, EdgeMemory, open_engine, trouble
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.registry import connector_named
 from hub.edge.sink_runner import PART, SinkRunner
 from hub.edge.source_runner import Edge, SourceRunner
 from hub.edge.wrapping import Speaker
-from hub.errors import EXIT_RESTART, ConfigurationError, RestartMe
+from hub.errors import EXIT_RESTART, ConfigurationError
 from hub.health.http import Health, HealthServer
 from hub.settings import ConnectorProcess, HubSettings
 from schemas.topics import TASKS
@@ -101,6 +101,7 @@ class ConnectorThreads:
         self._chosen, self._stop = chosen, stop
         self._failures: list[BaseException] = []
         self._engine = open_engine(settings.database_url(chosen.process.memory))
+        memory = EdgeMemory(self._engine, chosen.name)
         self._metrics = ConnectorMetrics()
         self._conditions = Conditions([*manifest.reads, *([PART] if manifest.tasks else [])])
         self._log = structlog.get_logger().bind(connector=chosen.name)
@@ -113,7 +114,7 @@ class ConnectorThreads:
                 connector=chosen.name,
                 department=manifest.department,
             ),
-            memory=EdgeMemory(self._engine, chosen.name),
+            memory=memory,
             sender=self._sender,
             conditions=self._conditions,
             metrics=self._metrics,
@@ -178,10 +179,9 @@ class ConnectorThreads:
             run()
         except ConnectorConfigurationError as error:
             self._failures.append(ConfigurationError(f"[connectors.{self._chosen.name}] {error}"))
-        except OperationalError as error:
-            self._failures.append(
-                RestartMe(f"The memory of connector {self._chosen.name} does not answer ({type(error.orig).__name__}).")
-            )
+        except (*GONE, ProgrammingError) as error:
+            # A connector's own database cannot come here: whatever a connector raises is caught where it is asked.
+            self._failures.append(trouble(self._engine, self._chosen.name, error))
         except BaseException as error:  # noqa: BLE001 - raised again by the main thread
             self._failures.append(error)
         finally:

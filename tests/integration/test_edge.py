@@ -3,7 +3,9 @@
 import getpass
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,7 +32,7 @@ from hub.__main__ import hub
 from hub.edge.kafka import Receiver, Sender, read_all
 from hub.edge.messages import Outgoing
 from hub.edge.process import ConnectorThreads, choose
-from hub.errors import ConfigurationError
+from hub.errors import EXIT_RESTART, ConfigurationError
 from hub.settings import HubSettings, KafkaSettings, load
 from schemas.envelope import Department, Event, output_id
 from schemas.references import case_reference
@@ -495,6 +497,28 @@ def test_a_connector_refuses_to_start_without_its_topics(make_site: Callable[...
 
     with pytest.raises(ConfigurationError, match=r"housing-tasks has 2 partitions, kafka\.partitions says 3"):
         ConnectorThreads(register.settings(), choose(register.settings(), register.name), Signal())
+
+
+def test_a_connector_whose_memory_is_away_asks_to_be_started_again_and_works_once_it_is_there(
+    make_site: Callable[..., Site],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    register, event = make_site(QUIET), raised()
+    there, register.memory = register.memory, f"postgresql+psycopg://hub:a-secret@127.0.0.1:{port}/hub"
+    register.write_settings()
+    register.ask(event)
+
+    assert register.start().wait(60) == EXIT_RESTART
+    told = (register.folder / "log").read_text()
+    register.memory = there
+    register.write_settings()
+    with register.connector():
+        eventually(lambda: register.reported(event))
+
+    assert "hub: The memory of connector" in told
+    assert "does not answer" in told
+    assert not {"Traceback", "a-secret"} & set(re.findall(r"[\w-]+", told))
 
 
 def letters_of(register: Site, code: str) -> list[dict[str, Any]]:

@@ -1,12 +1,20 @@
 """A connector's memory, on both databases."""
 
+import re
+import socket
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 from connectors.sdk import Receipt
 from hub.edge.memory import Begun, EdgeMemory, Held, Kind, State, open_engine
 from hub.edge.messages import Place
+from hub.errors import ConfigurationError, RestartMe
 from schemas.tasks import TaskStatus
 
 PLACE = Place("housing-tasks", 3, 17)
@@ -130,4 +138,78 @@ def test_connectors_that_share_a_database_do_not_see_each_other(database_url: st
     ours.move_on("d", {"n": 1}, learned={}, at_ms=1)
 
     assert (theirs.effect("a"), theirs.checkpoint("d"), theirs.unfinished()) == (None, None, frozenset())
+    engine.dispose()
+
+
+@pytest.fixture
+def ordinary_url(postgres: Any, postgres_url: str) -> Iterator[str]:
+    """SQLAlchemy's URL of an empty PostgreSQL database for a user who owns nothing there."""
+    name = f"edge_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'a-secret'")
+    yield str(make_url(postgres_url).set(username=name, password="a-secret").render_as_string(hide_password=False))
+    for uri in (postgres_url.replace("+psycopg", ""), postgres.get_uri()):
+        with psycopg.connect(uri, autocommit=True) as connection:
+            connection.execute(f"DROP OWNED BY {name}")
+            if uri == postgres.get_uri():
+                connection.execute(f"DROP ROLE {name}")
+
+
+def test_a_database_that_is_closed_to_its_user_is_a_matter_for_a_person_and_works_once_it_is_granted(
+    ordinary_url: str, postgres_url: str
+) -> None:
+    user = make_url(ordinary_url).username
+    engine = open_engine(ordinary_url)
+
+    with pytest.raises(ConfigurationError) as caught:
+        EdgeMemory(engine, "universal_housing")
+    for sentence in re.findall(r"GRANT [^;]*;", str(caught.value))[:1]:
+        with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(sentence)
+    memory = EdgeMemory(engine, "universal_housing")
+
+    assert f'GRANT USAGE, CREATE ON SCHEMA public TO "{user}";' in str(caught.value)
+    assert "[connectors.universal_housing] memory.url" in str(caught.value)
+    assert "a-secret" not in str(caught.value)
+    assert begin(memory, "a").was is None
+    engine.dispose()
+
+
+def test_a_database_that_does_not_answer_is_tried_by_a_fresh_process() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    engine = open_engine(f"postgresql+psycopg://hub:a-secret@127.0.0.1:{port}/hub")
+
+    with pytest.raises(RestartMe) as caught:
+        EdgeMemory(engine, "universal_housing")
+
+    assert f"universal_housing at postgresql+psycopg://hub:***@127.0.0.1:{port}/hub does not answer" in str(
+        caught.value
+    )
+    assert "a-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nonsense", "memory.url is no SQLAlchemy URL"),
+        ("nosuch://host/name", "memory.url names a database or driver that is not installed: nosuch"),
+        ("postgresql+pg8000://host/name", "not installed: postgresql+pg8000"),
+    ],
+)
+def test_a_memory_that_no_driver_is_there_for_is_named(url: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        open_engine(url)
+
+
+def test_a_folder_that_cannot_be_made_is_named_and_is_made_once_nothing_is_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "hub").write_text("a file")
+    url = f"sqlite:///{tmp_path}/hub/edge.db"
+
+    with pytest.raises(ConfigurationError, match=re.escape(f"{tmp_path}/hub cannot be made (FileExistsError)")):
+        open_engine(url)
+    (tmp_path / "hub").unlink()
+    engine = open_engine(url)
+
+    assert begin(EdgeMemory(engine, "universal_housing"), "a").was is None
     engine.dispose()
