@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from connectors.sdk.settings import RUNNER_KEYS, problems
 from hub.errors import ConfigurationError
 from schemas.identifiers import CouncilCode
+from schemas.tasks import Work
 
 DEFAULT_FILE = Path("hub.toml")
 
@@ -117,6 +118,8 @@ class ConnectorProcess(_Section):
     """Checkpoints, effect ledger and links of this connector."""
     health_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Port of /livez, /readyz and /metrics; 0 picks a free one."""
+    tasks: tuple[Work, ...] | None = None
+    """Kinds of work it takes; all that the connector can, where left out. No kind of work is two tables'."""
     settings: Mapping[str, Any] = {}
     """The connector's own settings, unread."""
 

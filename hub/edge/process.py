@@ -48,6 +48,7 @@ class Chosen:
     """Name of its table."""
     process: ConnectorProcess
     manifest: Manifest
+    """The connector's own, with the kinds of work that this table takes."""
     connect: Callable[[], Connector[Any]]
     settings: ConnectorSettings
 
@@ -56,18 +57,48 @@ def choose(settings: HubSettings, name: str) -> Chosen:
     """The connector that a settings file has under `[connectors.<name>]`.
 
     Raises:
-        ConfigurationError: no such table, no such connector, or settings that it refuses.
+        ConfigurationError: no such table, no such connector, settings that it refuses, or work that another table takes too.
     """
     process = settings.connectors.get(name)
     if process is None:
         found = ", ".join(settings.connectors) or "none"
         raise ConfigurationError(f"{settings.file} has no [connectors.{name}]. It has: {found}.")
     connector, manifest = connector_named(process.connector)
+    manifest = _narrowed(settings, name, manifest)
+    _refuse_work_of_two(settings, name, manifest)
     try:
         own = load_settings(connector.settings_type, process.settings, f"{settings.file} [connectors.{name}]")
     except ConnectorConfigurationError as error:
         raise ConfigurationError(str(error)) from error
     return Chosen(name, process, manifest, partial(connector, own), own)
+
+
+def _narrowed(settings: HubSettings, name: str, manifest: Manifest) -> Manifest:
+    """A connector's manifest with no other kinds of work than its table names."""
+    tasks = settings.connectors[name].tasks
+    if tasks is None:
+        return manifest
+    if strange := [work for work in tasks if work not in manifest.tasks]:
+        raise ConfigurationError(
+            f"{settings.file} [connectors.{name}] tasks: {manifest.name} does not take {', '.join(strange)}; it takes "
+            f"{', '.join(manifest.tasks) or 'none'}."
+        )
+    return manifest.model_copy(update={"tasks": tasks})
+
+
+def _refuse_work_of_two(settings: HubSettings, name: str, manifest: Manifest) -> None:
+    """Each table reads a department's tasks for itself, so what two of them take is done twice."""
+    for other, process in settings.connectors.items():
+        try:
+            its = _narrowed(settings, other, connector_named(process.connector)[1])
+        except ConfigurationError:
+            continue  # it cannot run here; wherever it is started it is told why
+        both = [work for work in manifest.tasks if work in its.tasks]
+        if other != name and its.department is manifest.department and both:
+            raise ConfigurationError(
+                f"{settings.file}: [connectors.{name}] and [connectors.{other}] both take {', '.join(both)}, so each such task "
+                'would be done twice. Say in each which kinds of work are its own: tasks = ["..."], or tasks = [] where it only reads.'
+            )
 
 
 def run_connector(settings: HubSettings, name: str) -> None:
