@@ -5,8 +5,6 @@ and reported to its case. So after a crash anywhere, and whenever a dead letter 
 those before it in its task: `history.py` has the states and what each allows. An instruction reported again is the same event again.
 Instructions are taken in the order of their partition. While the legacy system is away the one in hand is tried again and again, and the
 group is shown that this member lives.
-
-The connector writes and gives a receipt; `wrapping.report` makes it the event by which the worker's `step` hears of it.
 """
 
 import time
@@ -36,6 +34,8 @@ PART = "tasks"
 _AT_ONCE = 50
 _POLL_S = 0.5
 _SHOW_LIFE_S = 3.0
+_MAKE_AGAIN_S = 1.0
+"""Until a connector that reaches for its system as it is made is made again."""
 _NEVER_SENT = Receipt(status=TaskStatus.CANCELLED, reason="It was withdrawn before it reached the department's system.")
 
 
@@ -198,19 +198,19 @@ class SinkRunner:
         looks = self._manifest.effect_class is EffectClass.B
         failed = False
         while True:
+            connector = self._connected()
+            backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
             try:
-                connector = self._connected()
-                backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
                 found = connector.find(effect) if in_doubt and looks else None
                 in_doubt = in_doubt and not looks
                 receipt = _receipt(found or connector.apply(effect))
             except RetryLater as error:
                 self._edge.conditions.away(PART, str(error))
-                self._wait(backoff.next() if backoff else 1.0)
+                self._wait(backoff.next())
             except OutcomeUnknown as error:
                 in_doubt = True
                 self._edge.conditions.away(PART, str(error))
-                self._wait(backoff.next() if backoff else 1.0)
+                self._wait(backoff.next())
             except ContractBroken as error:
                 in_doubt = True
                 self._break(str(error))
@@ -240,6 +240,9 @@ class SinkRunner:
         while True:
             try:
                 return self._reach.connector()
+            except RetryLater as error:
+                self._edge.conditions.away(PART, str(error))
+                self._wait(_MAKE_AGAIN_S)
             except ContractBroken as error:
                 self._break(str(error))
 

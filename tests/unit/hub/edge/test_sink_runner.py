@@ -411,6 +411,23 @@ def test_a_connector_that_cannot_be_made_is_made_again_and_its_instructions_wait
     assert hub.states("check-home") == [State.ASIDE]
 
 
+def test_an_instruction_in_hand_when_the_process_stops_is_no_dead_letter_and_is_done_by_the_next(hub: Hub) -> None:
+    first = raised()
+
+    def stops() -> None:
+        hub.edge.stop.set()
+        raise OSError("no room for a connection pool")
+
+    hub.making = [stops]
+    hub.give(first)
+    assert hub.letters() == []
+    assert hub.topic.committed == -1
+
+    hub.give()
+
+    assert hub.said() == [(ACCEPTED, False)]
+
+
 def test_an_instruction_waits_while_the_legacy_system_is_away_and_goes_in_when_it_returns(hub: Hub) -> None:
     first = raised()
     hub.register.before_write = [fails(RetryLater("The register is away."))] * 3
