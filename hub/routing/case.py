@@ -7,7 +7,7 @@ depends on the order in which things became known, as it must, and is no part of
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -54,10 +54,38 @@ class RequestHeard(_Part):
 
 
 class KnownFact(_Part):
-    """One fact's value and since when it is true."""
+    """One fact: every value that was given for it, with the moment from which it was said to be true, in the order of the world.
 
-    value: Any
-    at: datetime
+    All are kept, for a value that is heard late may come between any two; of two for the same moment the one that sorts last counts.
+    """
+
+    said: tuple[tuple[datetime, Any], ...]
+
+    @property
+    def value(self) -> Any:
+        """What counts."""
+        return self.said[-1][1]
+
+    @property
+    def at(self) -> datetime:
+        """Since when it is so; saying it again is no news."""
+        since, _ = self.said[-1]
+        for moment, value in reversed(self.said):
+            if value != self.value:
+                break
+            since = moment
+        return since
+
+    def before(self, at: datetime) -> Any:
+        """What was said to be true until then; None where nothing was."""
+        return next((value for moment, value in reversed(self.said) if moment < at), None)
+
+    def joined(self, at: datetime, value: Any) -> Self:
+        """With one more value; itself where that was said before."""
+        if (at, value) in self.said:
+            return self
+        said = sorted([*self.said, (at, value)], key=lambda given: (given[0], repr(given[1])))
+        return self.model_copy(update={"said": tuple(said)})
 
 
 class StatusHeard(_Part):

@@ -65,10 +65,6 @@ def _said(heard: Heard, said: StatusChange, at: datetime) -> dict[str, object]:
 
 
 def _facts(known: dict[str, KnownFact], said: Facts, at: datetime) -> dict[str, KnownFact]:
-    """The later value of each fact; of two values for the same moment the one that sorts last, so that order does not matter."""
-    newer = {
-        name: KnownFact(value=value, at=at)
-        for name, value in said.known().items()
-        if name not in known or (known[name].at, repr(known[name].value)) < (at, repr(value))
-    }
-    return known | newer if newer else known
+    """What was said of each fact, with this added."""
+    nothing = KnownFact(said=())
+    return known | {name: known.get(name, nothing).joined(at, value) for name, value in said.known().items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from hub.journeys.model import Journey
 from hub.routing.case import Case, Entry, EntryKind, Heard, TaskState, TaskView, Told
@@ -10,7 +11,7 @@ from hub.routing.stand import is_settled
 from schemas.cases import CaseChange, CaseStatus, TaskDecided, Update
 from schemas.envelope import Event
 from schemas.facts import Facts
-from schemas.requests import RequestAmended, RequestWithdrawn
+from schemas.requests import RequestAmended, RequestReceived
 from schemas.tasks import (
     DeadlineExpired,
     Task,
@@ -107,7 +108,8 @@ def updates(
     changes: list[tuple[CaseChange, str | None]] = []
     if before.heard.request is None:
         changes.append((CaseChange.ACCEPTED, None))
-    if any(before.heard.facts.get(name) not in (None, heard.facts.get(name)) for name in journey.moves):
+    knew, knows = before.heard.values, heard.values
+    if any(name in knew and knew[name] != knows[name] for name in journey.moves):
         changes.append((CaseChange.DATE_MOVED, None))
     for view in tasks:
         old = was.get(view.name)
@@ -136,10 +138,9 @@ _ENDS = {
 }
 
 
-def line_of(event: Event, before: Case, heard: Heard, journey: Journey | None) -> Entry:
+def line_of(event: Event, heard: Heard, journey: Journey | None) -> Entry:
     """The timeline's line for what was heard."""
     common = {"at": event.effectiveat, "heard_at": event.time, "event": str(event.id)}
-    changed = tuple(sorted(name for name, fact in heard.facts.items() if before.heard.facts.get(name) != fact))
     match event:
         case TaskStatusChanged(data=said):
             return Entry(
@@ -149,7 +150,7 @@ def line_of(event: Event, before: Case, heard: Heard, journey: Journey | None) -
                 status=said.status,
                 reference=said.reference,
                 reason=said.reason,
-                facts=changed,
+                facts=_news(said.answers, heard, event.effectiveat),
                 **common,
             )
         case DeadlineExpired(data=deadline):
@@ -160,9 +161,16 @@ def line_of(event: Event, before: Case, heard: Heard, journey: Journey | None) -
             )
         case TaskDecided(data=decided):
             return Entry(kind=EntryKind.TASK_DECIDED, task=decided.task, status=decided.verdict, **common)
-        case RequestWithdrawn():
-            return Entry(kind=EntryKind.REQUEST_WITHDRAWN, **common)
-        case RequestAmended():
-            return Entry(kind=EntryKind.REQUEST_AMENDED, facts=changed, **common)
+        case RequestAmended(data=amendment):
+            facts = _news(amendment.facts, heard, event.effectiveat)
+            return Entry(kind=EntryKind.REQUEST_AMENDED, facts=facts, **common)
+        case RequestReceived(data=request):
+            facts = _news(request.facts, heard, event.effectiveat)
+            return Entry(kind=EntryKind.REQUEST_RECEIVED, facts=facts, **common)
         case _:
-            return Entry(kind=EntryKind.REQUEST_RECEIVED, facts=changed, **common)
+            return Entry(kind=EntryKind.REQUEST_WITHDRAWN, **common)
+
+
+def _news(said: Facts, heard: Heard, at: datetime) -> tuple[str, ...]:
+    """Names of the facts that were not known to be so before that moment."""
+    return tuple(sorted(name for name, value in said.known().items() if heard.facts[name].before(at) != value))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hub.journeys.clocks import Calendar
 from hub.journeys.load import SHIPPED, load_files, parse
 from hub.journeys.model import Journeys
-from hub.routing.case import Case, EntryKind, TaskState
+from hub.routing.case import Case, EntryKind, TaskState, TaskView
 from hub.routing.step import Decision, NotForThisHub, World, step
 from schemas.cases import CaseStatus, CaseUpdated, Decided, TaskDecided, Verdict
 from schemas.envelope import Department, Event
@@ -84,8 +84,22 @@ def withdrawn(hours: float) -> Event:
     return event(RequestWithdrawn, Withdrawal(), f"withdrawn|{hours}", hours)
 
 
+def amended(facts: dict[str, Any], hours: float) -> Event:
+    return event(RequestAmended, Amendment(facts=Facts.model_validate(facts)), f"amended|{facts}|{hours}", hours)
+
+
 def moved(day: str, hours: float) -> Event:
-    return event(RequestAmended, Amendment(facts=Facts.model_validate({"discharge_date": day})), f"moved|{day}", hours)
+    return amended({"discharge_date": day}, hours)
+
+
+def tipped(**facts: Any) -> Event:
+    known = {"uprn": "100000000017", "waste_size": "tipper-lorry", "land_owner": "housing"} | facts
+    return event(RequestReceived, Request(request="fly-tipping-reported", facts=Facts.model_validate(known)), "tipped")
+
+
+def cleared(hours: float) -> Event:
+    said = StatusChange(task="clear-estate", department=Department.HOUSING, status=TaskStatus.COMPLETED)
+    return event(TaskStatusChanged, said, f"cleared|{hours}", hours)
 
 
 def follow(events: Iterable[Event], world: World = WORLD, *, in_one_round: bool = False) -> tuple[Case, list[Decision]]:
@@ -110,8 +124,12 @@ def tasks_raised(decisions: Sequence[Decision]) -> list[str]:
     return [raised.data.task for raised in sent(decisions, TaskRaised)]
 
 
-def state(case: Case, task: str) -> TaskState:
-    return next(view.state for view in case.tasks if view.name == task)
+def task(case: Case, name: str) -> TaskView:
+    return next(view for view in case.tasks if view.name == name)
+
+
+def state(case: Case, name: str) -> TaskState:
+    return task(case, name).state
 
 
 def test_a_discharge_asks_housing_and_social_care_at_once() -> None:
@@ -198,6 +216,40 @@ def test_a_moved_discharge_date_retimes_what_is_not_done_and_tells_those_who_hol
     assert changed[0].data.facts.discharge_date.isoformat() == "2026-11-20"
     assert case.status is CaseStatus.OPEN
     assert "date-moved" in [each.data.change for each in sent(decisions, CaseUpdated)]
+
+
+def test_a_date_said_again_has_not_moved() -> None:
+    _, decisions = follow([discharge(), moved("2026-11-13", 4)])
+
+    assert decisions[-1].outputs == ()
+    assert [(entry.kind, entry.facts) for entry in decisions[-1].entries] == [(EntryKind.REQUEST_AMENDED, ())]
+
+
+def test_a_fact_said_again_gives_no_task_more_time() -> None:
+    def load(hours: float, size: str) -> Event:
+        return amended({"waste_size": size}, hours)
+
+    begun = [tipped(waste_size="transit-van"), cleared(2)]
+    due = task(follow(begun)[0], "collect-load").due
+    assert due is not None
+    late = event(DeadlineExpired, ExpiredDeadline(task="collect-load", due=due), "late", 24 * 8)
+
+    again, decisions = follow([*begun, late, load(24 * 9, "transit-van")])
+    smaller = [*begun, load(24, "car-boot"), load(24 * 9, "transit-van")]
+    after_a_change, _ = follow(smaller)
+    in_disorder, _ = follow([*smaller[:2], smaller[3], smaller[2]])
+
+    assert (task(again, "collect-load").due, task(again, "collect-load").late) == (due, True)
+    assert decisions[-1].outputs == ()
+    assert task(after_a_change, "collect-load").due != due
+    assert in_disorder.truth() == after_a_change.truth()
+
+
+def test_a_value_heard_late_was_news_when_it_was_said() -> None:
+    _, decisions = follow([discharge(), moved("2026-11-20", 4), moved("2026-11-17", 3)])
+
+    assert decisions[-1].outputs == ()
+    assert [entry.facts for entry in decisions[-1].entries] == [("discharge_date",)]
 
 
 def test_a_withdrawn_request_is_undone_in_reverse_order() -> None:
