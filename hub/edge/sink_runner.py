@@ -136,7 +136,16 @@ class SinkRunner:
         memory, case, task, kind = self._edge.memory, event.partitionkey, event.data.task, KINDS[type(event)]
         key, began = event.id.hex, time.monotonic()
         others = [row for row in memory.task_rows(case, task) if row.effect_key != key]
-        before = memory.begin(key, case=case, task=task, kind=kind, place=record.place, at_ms=_now_ms())
+        before = memory.begin(
+            key,
+            case=case,
+            task=task,
+            kind=kind,
+            place=record.place,
+            at_ms=_now_ms(),
+            raising=event.data.raising,
+            revision=event.data.revision,
+        )
         row = before if before is not None and before.receipt is not None else None
         outcome = "repeated"
         if row is None:
