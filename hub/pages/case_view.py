@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hub.intake.door import undecided
 from hub.journeys.model import Journey, Journeys
 from hub.memory.reading import CasePage, Standing
 from hub.pages import dates, words
@@ -132,7 +131,7 @@ def case_view(case: Case, entries: Sequence[Entry], journey: Journey | None, now
         timeline=lines(case, entries, journey, now),
         facts=[words.fact_meaning(name).rstrip(".") for name in case.heard.facts],
         journey=f"{case.journey}, version {case.version}" if case.journey else "",
-        questions=[(name, words.task_title(name)) for name in undecided(case)],
+        questions=[(view.name, words.task_title(view.name)) for view in case.undecided],
         ended=case.status.ended,
     )
 

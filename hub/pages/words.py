@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from hub.journeys.model import IfRefused, Journey
+from hub.journeys.model import Journey
 from hub.memory.reading import Summary
 from hub.pages.dates import due_by, listed, plural, since, when
 from hub.routing.case import Case, TaskState, TaskView
@@ -131,7 +131,7 @@ def next_turns(case: Case, journey: Journey | None, now: datetime) -> list[Turn]
     """Who must act next, the most pressing first. Never empty: where nobody must, it says so."""
     turns = []
     if case.status is CaseStatus.NEEDS_DECISION:
-        for view in refused_for_a_person(case, journey):
+        for view in case.undecided:
             what = f"decide what follows now that {_inside(view.department)} refused “{task_title(view.name)}”"
             turns.append(Turn(journey.owner if journey else "The journey's owner", what, "as soon as possible"))
     for view in sorted(case.tasks, key=lambda each: (each.due is None, each.due or now)):
@@ -195,18 +195,6 @@ def undoing(case: Case) -> list[TaskView]:
     return [view for view in case.tasks if view.name in case.undoing]
 
 
-def refused_for_a_person(case: Case, journey: Journey | None) -> list[TaskView]:
-    """Refused tasks of which the journey leaves to a person what follows."""
-    return [
-        view
-        for view in case.tasks
-        if view.state is TaskState.REJECTED
-        and view.name not in case.heard.decisions
-        and view.name not in case.heard.undone
-        and (journey is None or journey.by_name[view.name].if_refused is IfRefused.ASK)
-    ]
-
-
 _BLOCKS = {TaskState.WAITING, TaskState.REJECTED}
 _OVER = {TaskState.COMPLETED, TaskState.NOT_NEEDED, TaskState.CANCELLED, TaskState.REJECTED}
 
@@ -259,11 +247,8 @@ def _rest(case: Case) -> list[str]:
 
 
 def _decision_line(case: Case, journey: Journey | None, now: datetime) -> str:
-    refused = refused_for_a_person(case, journey)
     who = journey.owner if journey else "a person"
-    if not refused:
-        return f"Waiting for {who} to decide."
-    view = refused[0]
+    view = case.undecided[0]
     why = f" ({view.reason})" if view.reason else ""
     what = f"{department(view.department)} refused “{task_title(view.name)}”{why}"
     return f"Waiting for {who} to decide since {since(view.since, now)}: {what}."

@@ -43,11 +43,18 @@ class Letter:
         topic = TASKS[plan.department].name
         if self.kind is EntryKind.TASK_WITHDRAWN:
             undo = TaskWithdrawal(
-                task=plan.name, department=plan.department, work=plan.work, undo=plan.undo or "Stop, nothing to undo"
+                task=plan.name,
+                raising=self.told.raising,
+                revision=self.told.revision,
+                department=plan.department,
+                work=plan.work,
+                undo=plan.undo or "Stop, nothing to undo",
             )
             return Output(topic, TaskWithdrawn.following(cause, f"withdraw|{plan.name}", source=source, data=undo))
         task = Task(
             task=plan.name,
+            raising=self.told.raising,
+            revision=self.told.revision,
             department=plan.department,
             work=plan.work,
             asks=plan.asks,
@@ -68,6 +75,7 @@ class Letter:
             heard_at=cause.time,
             event=str(cause.id),
             task=self.task,
+            raising=self.told.raising,
             department=journey.by_name[self.task].department,
             due=self.told.due,
             facts=tuple(sorted(self.told.facts)),
@@ -80,15 +88,19 @@ def tell(journey: Journey, heard: Heard, tasks: tuple[TaskView, ...], told: Mapp
     letters = []
     for view in tasks:
         plan, last = journey.by_name[view.name], told.get(view.name)
-        if not view.wanted or not (
-            view.state.in_hand or (last and last.withdrawn and view.state is TaskState.CANCELLED)
-        ):
+        if not view.wanted or not view.state.in_hand:
             continue
-        now = Told(due=view.due, facts=known.only(plan.gives).known())
-        if last is None or last.withdrawn:
-            if view.state is TaskState.ASKED or last is not None:
-                letters.append(Letter(EntryKind.TASK_RAISED, view, now))
-        elif last != now:
+        due, facts = view.due, known.only(plan.gives).known()
+        if last is None or last.raising < view.raising:
+            if view.state is TaskState.ASKED:
+                letters.append(Letter(EntryKind.TASK_RAISED, view, Told(raising=view.raising, due=due, facts=facts)))
+            continue
+        # One that was withdrawn and is wanted after all waits for its department's answer: it is asked for again once it has stopped,
+        # and told what now holds if it refused to stop.
+        if _refused_to_stop(view.name, heard) if last.withdrawn else (last.due, last.facts) != (due, facts):
+            now = last.model_copy(
+                update={"revision": last.revision + 1, "withdrawn": False, "due": due, "facts": facts}
+            )
             letters.append(Letter(EntryKind.TASK_CHANGED, view, now))
     for view in reversed(tasks):
         last = told.get(view.name)
@@ -96,8 +108,14 @@ def tell(journey: Journey, heard: Heard, tasks: tuple[TaskView, ...], told: Mapp
             continue
         later = [each for each in tasks if view.name in journey.by_name[each.name].after]
         if all(each.wanted or is_settled(journey.by_name[each.name], each, heard, told) for each in later):
-            letters.append(Letter(EntryKind.TASK_WITHDRAWN, view, Told(withdrawn=True)))
+            now = Told(raising=last.raising, revision=last.revision + 1, withdrawn=True)
+            letters.append(Letter(EntryKind.TASK_WITHDRAWN, view, now))
     return letters
+
+
+def _refused_to_stop(task: str, heard: Heard) -> bool:
+    said = heard.latest(task)
+    return said is not None and said.answer is not None and said.answer.withdrawal and said.answer.refused
 
 
 def updates(
@@ -117,6 +135,8 @@ def updates(
             changes.append((_CHANGES[view.state], view.name))
         if view.late and not (old and old.late):
             changes.append((CaseChange.TASK_LATE, view.name))
+        if view.refusal and not (old and old.refusal == view.refusal):
+            changes.append((CaseChange.CHANGE_REFUSED, view.name))
     if status is not before.status and status in _ENDS:
         changes.append((_ENDS[status], None))
     return [
@@ -143,9 +163,11 @@ def line_of(event: Event, heard: Heard, journey: Journey | None) -> Entry:
     common = {"at": event.effectiveat, "heard_at": event.time, "event": str(event.id)}
     match event:
         case TaskStatusChanged(data=said):
+            answers = EntryKind.WITHDRAWAL_ANSWERED if said.withdrawal else EntryKind.CHANGE_ANSWERED
             return Entry(
-                kind=EntryKind.TASK_STATUS,
+                kind=answers if said.withdrawal or said.revision else EntryKind.TASK_STATUS,
                 task=said.task,
+                raising=said.raising,
                 department=said.department,
                 status=said.status,
                 reference=said.reference,

@@ -54,6 +54,7 @@ CARE_READY = task("assess-care", S, TaskState.COMPLETED)
 TRIP_READY = task("book-transport", T, TaskState.COMPLETED)
 TRIP = task("book-transport", T, TaskState.ACCEPTED, reference="T-1", due=FRIDAY_13)
 REFUSED = task("check-home", H, TaskState.REJECTED, reason="Nobody was at home")
+UNDECIDED = REFUSED.model_copy(update={"undecided": True})
 
 SENTENCES = {
     "one department is waited for and the others are ready": (
@@ -82,7 +83,7 @@ SENTENCES = {
         "Waiting for Housing since Tuesday 3 November: fit ramp, overdue: it was due yesterday, Wednesday 4 November, 09:30.",
     ),
     "a refusal waits for a person by their title": (
-        case(REFUSED, CARE_READY, status=CaseStatus.NEEDS_DECISION),
+        case(UNDECIDED, CARE_READY, status=CaseStatus.NEEDS_DECISION),
         (
             "Waiting for Head of Testing to decide since Tuesday 3 November: "
             "Housing refused “Check home” (Nobody was at home). Social care is ready."
