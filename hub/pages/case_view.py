@@ -166,7 +166,7 @@ def _status(case: Case, now: datetime) -> Status:
 
 def _task_line(case: Case, view: TaskView, journey: Journey | None, now: datetime) -> TaskLine:
     late = words.overdue(view, now)
-    notes = [view.reason] if view.reason else []
+    notes = [note for note in (view.reason, words.unheeded(view)) if note]
     if view.state is TaskState.WAITING and (names := words.waits_for(view, case, journey)):
         notes.append(f"Waits for {dates.listed([name.lower() for name in names])}")
     return TaskLine(

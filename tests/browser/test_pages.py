@@ -25,6 +25,9 @@ PAGES = [
     "closed",
     "withdrawn",
     "undoing",
+    "change-refused",
+    "not-stopped",
+    "asked-again",
     "fresh",
     "needs-decision",
 ]
