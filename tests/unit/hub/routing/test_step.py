@@ -14,7 +14,7 @@ from hub.routing.case import Case, EntryKind, TaskState, TaskView
 from hub.routing.step import Decision, NotForThisHub, World, step
 from schemas.cases import CaseStatus, CaseUpdated, Decided, TaskDecided, Verdict
 from schemas.envelope import Department, Event
-from schemas.facts import Facts
+from schemas.facts import PLACES, Facts
 from schemas.references import case_reference
 from schemas.requests import Amendment, Request, RequestAmended, RequestReceived, RequestWithdrawn, Withdrawal
 from schemas.tasks import (
@@ -169,10 +169,36 @@ def test_transport_is_told_mobility_and_never_what_care_was_assessed() -> None:
     assert booking.data.facts.nhs_number is None
 
 
-def test_the_home_of_a_protected_person_is_told_to_nobody() -> None:
-    _, decisions = follow([discharge(protected_address=True)])
+PROTECTED_MOVE = {
+    "person_name": "Ada Invented",
+    "from_uprn": "100000000017",
+    "to_uprn": "100000000025",
+    "to_address": "1 Nowhere",
+    "move_date": "2026-12-01",
+    "tenancy_ref": "000017/01",
+    "receives_care": True,
+    "has_travel_support": True,
+    "protected_address": True,
+}
 
-    assert all(raised.data.facts.uprn is None for raised in sent(decisions, TaskRaised))
+
+@pytest.mark.parametrize(
+    "request_event",
+    [
+        discharge(protected_address=True),
+        event(
+            RequestReceived, Request(request="address-changed", facts=Facts.model_validate(PROTECTED_MOVE)), "request"
+        ),
+    ],
+    ids=["discharge", "address-changed"],
+)
+def test_a_department_is_told_that_a_person_is_protected_and_never_where_they_are(request_event: Event) -> None:
+    _, decisions = follow([request_event])
+    told = [raised.data.facts for raised in sent(decisions, TaskRaised)]
+
+    assert told
+    assert all(facts.protected_address for facts in told)
+    assert not any(PLACES & facts.known().keys() for facts in told)
 
 
 def test_a_case_is_finished_when_every_task_it_needs_is_done() -> None:
