@@ -72,13 +72,13 @@ class Progress:
     """What a record says of a task of ours; the runner finds the case and sends it to `case-events`.
 
     Either `effect_key` (our reference, kept by the legacy system) or `legacy_key` (the record's own) must lead to the task; a record
-    that is nobody's task of ours is dropped as such. A record that names the key of a change or a withdrawal and is REJECTED says that
-    that was refused, not the task.
+    that is nobody's task of ours is dropped as such.
     """
 
     status: TaskStatus
     effective_at: datetime
     effect_key: str | None = None
+    """Of the instruction that the record stands for. REJECTED under the key of a change or a withdrawal: that was refused, not the task."""
     legacy_key: str | None = None
     reference: str | None = None
     reason: str | None = None

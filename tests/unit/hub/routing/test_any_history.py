@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -15,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.journeys.clocks import Calendar
-from hub.journeys.load import parse
-from hub.journeys.model import Journeys
+from hub.journeys.load import load_files
 from hub.routing.case import Case
 from hub.routing.step import Decision, World, step
 from schemas.cases import Decided, TaskDecided, Verdict
@@ -38,49 +38,9 @@ from schemas.tasks import (
 MONDAY = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 CASE = case_reference(MONDAY, "any history")
 SEED = UUID("1d0b8f0a-53a0-4c0e-8f8e-0d1d4b0c7a55")
-JOURNEY = """
-journey: any
-version: 1
-title: Any history
-owner: Somebody
-starts: {request: asked}
-requires:
-  mobility: How does the person get about?
-  discharge_date: When?
-may carry:
-  receives_care: Is there care?
-tasks:
-  look:  {department: housing, work: home-check, asks: Look, due: 1 working day, answers: [steps_at_door], if refused: go on without it}
-  ramp:
-    department: housing
-    work: adaptation
-    asks: Build
-    after: [look]
-    when: mobility == "wheelchair" && steps_at_door > 0
-    due: 1 working day before discharge_date
-    gives: [mobility, discharge_date]
-    undo: Take it away
-  care:
-    department: social-care
-    work: care-package
-    asks: Care
-    when: receives_care
-    gives: [discharge_date]
-    undo: Suspend it
-    if refused: undo and close
-  trip:
-    department: transport
-    work: trip
-    asks: Drive
-    after: [ramp, care]
-    due: 2 working days
-    gives: [mobility, discharge_date]
-moves: [discharge_date]
-tells:
-  citizen: [accepted, date-moved, change-refused, done]
-"""
 CALENDAR = Calendar("england-and-wales", frozenset(), datetime(2028, 12, 31, tzinfo=UTC).date())
-WORLD = World(Journeys((parse(JOURNEY, "any.v1.yaml"),)), CALENDAR, source="/E06000999/worker")
+JOURNEYS = load_files([Path(__file__).with_name("any-history.v1.yaml")])
+WORLD = World(JOURNEYS, CALENDAR, source="/E06000999/worker")
 LIVE = {TaskStatus.ACCEPTED, TaskStatus.IN_PROGRESS}
 
 
