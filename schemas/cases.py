@@ -38,6 +38,8 @@ class CaseChange(StrEnum):
     TASK_DONE = "task-done"
     TASK_REFUSED = "task-refused"
     TASK_LATE = "task-late"
+    CHANGE_REFUSED = "change-refused"
+    """A department refused a change of a task, or to stop it; it goes by what it was told before, until somebody speaks with it."""
     DATE_MOVED = "date-moved"
     NEEDS_DECISION = "needs-decision"
     DONE = "done"
@@ -81,6 +83,8 @@ class Decided(Message):
 
     task: Annotated[Slug, Privacy.NONE]
     """The refused task."""
+    raising: Annotated[int, Privacy.NONE, Field(ge=1)] = 1
+    """Which raising of it was refused."""
     verdict: Annotated[Verdict, Privacy.NONE]
     """What is to be done."""
     by: Annotated[str, Privacy.PERSONAL, Field(max_length=80)]

@@ -71,7 +71,7 @@ class Facts(Message):
     postcode: Annotated[Postcode | None, Privacy.PERSONAL] = None
     """Postcode of the home."""
     protected_address: Annotated[bool | None, Privacy.SPECIAL] = None
-    """The address must not be passed on (refuge, adoption, witness): departments are then told no address, UPRN or place."""
+    """The address must not be passed on (refuge, adoption, witness): departments are then told no address, UPRN, tenancy or place."""
     mobility: Annotated[Mobility | None, Privacy.SPECIAL] = None
     """How the person gets about."""
 
@@ -119,20 +119,33 @@ class Facts(Message):
     def only(self, names: Iterable[str]) -> Self:
         """These facts and no others: what a department needs to know.
 
-        The places of a protected person are left out whatever is asked for.
+        Of a protected person the places are left out whatever is asked for, and that they are protected is said whatever is asked for:
+        a department that finds the home in its own records must not act on it.
         """
-        hidden = PLACES if self.protected_address else frozenset()
-        return self.model_copy(
-            update={name: None for name in type(self).model_fields if name not in names or name in hidden}
-        )
+        kept = frozenset(names)
+        if self.protected_address:
+            kept = kept - PLACES | {"protected_address"}
+        return self.model_copy(update={name: None for name in type(self).model_fields if name not in kept})
 
     def known(self) -> dict[str, object]:
         """The facts that are known, by name, as plain JSON values."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
-PLACES = frozenset({"uprn", "address", "postcode", "from_uprn", "to_uprn", "to_address", "location", "location_text"})
-"""Facts that say where somebody is."""
+PLACES = frozenset(
+    {
+        "tenancy_ref",
+        "uprn",
+        "address",
+        "postcode",
+        "from_uprn",
+        "to_uprn",
+        "to_address",
+        "location",
+        "location_text",
+    }
+)
+"""Facts that say where somebody is, or lead there."""
 
 LABELS: dict[str, str] = {name: (field.description or name) for name, field in Facts.model_fields.items()}
 """What each fact is, in a sentence."""

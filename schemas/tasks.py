@@ -49,6 +49,10 @@ class Task(Message):
 
     task: Annotated[Slug, Privacy.NONE]
     """Name in the journey: check-home."""
+    raising: Annotated[int, Privacy.NONE, Field(ge=1)] = 1
+    """Which raising of it this is: 1, and one more each time it was withdrawn and is asked for again."""
+    revision: Annotated[int, Privacy.NONE, Field(ge=0)] = 0
+    """Which instruction about this raising: 0 when it is raised, and one more with each change or withdrawal."""
     department: Annotated[Department, Privacy.NONE]
     """Whose it is."""
     work: Annotated[Work, Privacy.NONE]
@@ -82,6 +86,10 @@ class TaskWithdrawal(Message):
 
     task: Annotated[Slug, Privacy.NONE]
     """Name in the journey."""
+    raising: Annotated[int, Privacy.NONE, Field(ge=1)] = 1
+    """Which raising of it is not wanted."""
+    revision: Annotated[int, Privacy.NONE, Field(ge=0)] = 0
+    """Which instruction about this raising, as in `task.changed`."""
     department: Annotated[Department, Privacy.NONE]
     """Whose it is."""
     work: Annotated[Work, Privacy.NONE]
@@ -98,10 +106,14 @@ class TaskWithdrawn(Event):
 
 
 class StatusChange(Message):
-    """What a department's system says of a task."""
+    """What a department's system says of a task, or of one instruction about it."""
 
     task: Annotated[Slug, Privacy.NONE]
     """Name in the journey."""
+    raising: Annotated[int, Privacy.NONE, Field(ge=1)] = 1
+    """Which raising of it."""
+    revision: Annotated[int, Privacy.NONE, Field(ge=0)] = 0
+    """Which change or withdrawal this answers: rejected is then the change or withdrawal, not the task. 0: it speaks of the task."""
     department: Annotated[Department, Privacy.NONE]
     """Who says so."""
     status: Annotated[TaskStatus, Privacy.NONE]
@@ -113,7 +125,7 @@ class StatusChange(Message):
     answers: Annotated[Facts, Privacy.NONE] = Facts()
     """What was found out in doing it."""
     withdrawal: Annotated[bool, Privacy.NONE] = False
-    """Whether this answers a `task.withdrawn`: then it settles the task, whatever its status."""
+    """Whether this answers a `task.withdrawn`: then nothing more is expected of that, whatever its status."""
 
 
 class TaskStatusChanged(Event):

@@ -79,6 +79,7 @@ class Progress:
     status: TaskStatus
     effective_at: datetime
     effect_key: str | None = None
+    """Of the instruction that the record stands for. REJECTED under the key of a change or a withdrawal: that was refused, not the task."""
     legacy_key: str | None = None
     reference: str | None = None
     reason: str | None = None

@@ -68,6 +68,8 @@ class EffectRow:
     reference: str | None
     reason: str | None
     ended_at: datetime | None
+    raising: int = 1
+    revision: int = 0
 
     @property
     def receipt(self) -> Receipt | None:
@@ -267,8 +269,30 @@ class EdgeMemory:
 
     # Writing.
 
-    def begin(self, effect_key: str, *, case: str, task: str, kind: Kind, place: Place, at_ms: int) -> Begun:
-        """Note the intention to apply an instruction, before anything is done about it."""
+    def begin(
+        self,
+        effect_key: str,
+        *,
+        case: str,
+        task: str,
+        kind: Kind,
+        place: Place,
+        at_ms: int,
+        raising: int = 1,
+        revision: int = 0,
+    ) -> Begun:
+        """Note the intention to apply an instruction, before anything is done about it.
+
+        Args:
+            effect_key: id of the instruction.
+            case: the case reference.
+            task: name of the task.
+            kind: what it asks.
+            place: where it stands.
+            at_ms: now.
+            raising: which raising of the task it is about.
+            revision: which instruction about that it is.
+        """
         with self._engine.begin() as connection:
             rows = connection.execute(
                 select(effects)
@@ -283,6 +307,8 @@ class EdgeMemory:
                         effect_key=effect_key,
                         case_ref=case,
                         task=task,
+                        raising=raising,
+                        revision=revision,
                         kind=kind,
                         state=State.INTENT,
                         topic=place.topic,
@@ -383,4 +409,6 @@ def _effect_row(row: Row[Any]) -> EffectRow:
         reference=row.reference,
         reason=row.reason,
         ended_at=None if row.ended_ms is None else datetime.fromtimestamp(row.ended_ms / 1000, UTC),
+        raising=row.raising,
+        revision=row.revision,
     )

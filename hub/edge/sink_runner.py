@@ -138,7 +138,16 @@ class SinkRunner:
         """One instruction for this connector: apply it unless that has been done, and report."""
         memory, case, task, kind = self._edge.memory, event.partitionkey, event.data.task, KINDS[type(event)]
         key, began = event.id.hex, time.monotonic()
-        begun = memory.begin(key, case=case, task=task, kind=kind, place=record.place, at_ms=_now_ms())
+        begun = memory.begin(
+            key,
+            case=case,
+            task=task,
+            kind=kind,
+            place=record.place,
+            at_ms=_now_ms(),
+            raising=event.data.raising,
+            revision=event.data.revision,
+        )
         history, row, outcome = History(kind, begun.earlier), begun.was, "repeated"
         if row is None or row.open:
             try:

@@ -24,6 +24,9 @@ effects = Table(
     Column("effect_key", Text, primary_key=True),
     Column("case_ref", Text, nullable=False, index=True),
     Column("task", Text, nullable=False),
+    # Which raising of the task, and which instruction about it: as the instruction has them.
+    Column("raising", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
     Column("kind", Text, nullable=False),
     Column("state", Text, nullable=False),
     # What the receipt said; NULL until there is one.

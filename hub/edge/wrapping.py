@@ -14,7 +14,7 @@ from connectors.sdk.contract import Fact, Instruction, LegacyRecord, Progress, R
 from connectors.sdk.errors import TranslationError
 from hub.edge.memory import EffectRow, Kind
 from schemas.envelope import Channel, Department, Event, record_id
-from schemas.tasks import StatusChange, TaskChanged, TaskRaised, TaskStatusChanged, TaskWithdrawn
+from schemas.tasks import StatusChange, TaskChanged, TaskRaised, TaskStatus, TaskStatusChanged, TaskWithdrawn
 from schemas.topics import CASE_EVENTS, FACTS
 
 KINDS: dict[type[Event], Kind] = {TaskRaised: Kind.RAISED, TaskChanged: Kind.CHANGED, TaskWithdrawn: Kind.WITHDRAWN}
@@ -141,6 +141,8 @@ def _progress(
         dataclassification=TaskStatusChanged.classification,
         data=StatusChange(
             task=effect.task,
+            raising=effect.raising,
+            revision=_answered(effect, progress),
             department=speaker.department,
             status=progress.status,
             reference=progress.reference or effect.reference,
@@ -149,6 +151,16 @@ def _progress(
             withdrawal=effect.kind is Kind.WITHDRAWN,
         ),
     )
+
+
+def _answered(effect: EffectRow, progress: Progress) -> int:
+    """Which instruction a record answers; 0: it speaks of the task.
+
+    What is refused is what the record names: a file with a change in it. Whatever else became of a record became of the task, also where
+    the system keeps the reference of the last instruction, or is known by its own key.
+    """
+    names_it = progress.effect_key is not None and progress.status is TaskStatus.REJECTED
+    return effect.revision if names_it or effect.kind is Kind.WITHDRAWN else 0
 
 
 def report(speaker: Speaker, instruction: Instruction, receipt: Receipt, at: datetime) -> TaskStatusChanged:
@@ -161,6 +173,8 @@ def report(speaker: Speaker, instruction: Instruction, receipt: Receipt, at: dat
         effectiveat=at,
         data=StatusChange(
             task=instruction.data.task,
+            raising=instruction.data.raising,
+            revision=instruction.data.revision,
             department=instruction.data.department,
             status=receipt.status,
             reference=receipt.reference,

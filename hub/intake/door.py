@@ -30,8 +30,8 @@ from hub.intake.outbox import Accepted, Outbox, Receipt, Row
 from hub.intake.problems import Kind, Refusal
 from hub.journeys.model import Journeys
 from hub.memory.reading import CaseReader
-from hub.routing.case import Case, TaskState
-from schemas.cases import CaseStatus, Decided, TaskDecided
+from hub.routing.case import Case
+from schemas.cases import Decided, TaskDecided
 from schemas.envelope import Event, Message
 from schemas.references import InvalidReference, case_reference, parse_case_reference
 from schemas.requests import (
@@ -149,11 +149,11 @@ class Door:
             return earlier
         said = read_plain(NewDecision, body, now)
         case = await asyncio.to_thread(self.case, reference)
-        open_questions = undecided(case) if isinstance(case, Case) else []
-        if said.task not in open_questions:
-            waiting = f"Waiting for one: {', '.join(open_questions)}." if open_questions else "No task of it does."
-            raise Refusal(Kind.NOTHING_TO_DECIDE, f"This task of the case waits for no decision. {waiting}")
-        data = Decided(task=said.task, verdict=said.verdict, by=said.by)
+        waiting = {view.name: view for view in case.undecided} if isinstance(case, Case) else {}
+        if said.task not in waiting:
+            others = f"Waiting for one: {', '.join(waiting)}." if waiting else "No task of it does."
+            raise Refusal(Kind.NOTHING_TO_DECIDE, f"This task of the case waits for no decision. {others}")
+        data = Decided(task=said.task, raising=waiting[said.task].raising, verdict=said.verdict, by=said.by)
         event = self._event(TaskDecided, act, reference, data, now=now, said=said)
         return await self._accept(act, reference, event, now)
 
@@ -225,19 +225,6 @@ class Door:
         accepted_ms = int(now.timestamp() * 1000)
         row = Row(act.key, act.fingerprint, reference, request, accepted_ms, event.encode().decode())
         return _same(act, await asyncio.wrap_future(self._outbox.accept(row)))
-
-
-def undecided(case: Case) -> list[str]:
-    """Tasks of a case that a department refused and a person has to decide about."""
-    if case.status is not CaseStatus.NEEDS_DECISION:
-        return []
-    return [
-        view.name
-        for view in case.tasks
-        if view.state is TaskState.REJECTED
-        and view.name not in case.heard.decisions
-        and view.name not in case.heard.undone
-    ]
 
 
 def parse_reference(raw: str) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hub.intake.door import undecided
 from hub.journeys.model import Journey, Journeys
 from hub.memory.reading import CasePage, Standing
 from hub.pages import dates, words
@@ -132,7 +131,7 @@ def case_view(case: Case, entries: Sequence[Entry], journey: Journey | None, now
         timeline=lines(case, entries, journey, now),
         facts=[words.fact_meaning(name).rstrip(".") for name in case.heard.facts],
         journey=f"{case.journey}, version {case.version}" if case.journey else "",
-        questions=[(name, words.task_title(name)) for name in undecided(case)],
+        questions=[(view.name, words.task_title(view.name)) for view in case.undecided],
         ended=case.status.ended,
     )
 
@@ -167,7 +166,7 @@ def _status(case: Case, now: datetime) -> Status:
 
 def _task_line(case: Case, view: TaskView, journey: Journey | None, now: datetime) -> TaskLine:
     late = words.overdue(view, now)
-    notes = [view.reason] if view.reason else []
+    notes = [note for note in (view.reason, words.unheeded(view)) if note]
     if view.state is TaskState.WAITING and (names := words.waits_for(view, case, journey)):
         notes.append(f"Waits for {dates.listed([name.lower() for name in names])}")
     return TaskLine(

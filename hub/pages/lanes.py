@@ -170,7 +170,8 @@ def _axis(case: Case, told: list[Entry], now: datetime, left: float, right: floa
 
 def _row(subject: _Subject, view: TaskView, axis: Axis, y: float) -> Row:
     case, journey, now = subject.case, subject.journey, subject.now
-    told = [entry for entry in subject.told if entry.task == view.name]
+    # Of a task that was stopped and asked for again, the bars show how it goes now; the timeline tells what was before.
+    told = [entry for entry in subject.told if entry.task == view.name and entry.raising == view.raising]
     moments = _moments(view, told)
     stop = view.since if view.state in _MARKS else min(now, axis.end)
     bars = []

@@ -39,12 +39,26 @@ _CASE_MARKS = {
     CaseStatus.NEEDS_DECISION: "late",
 }
 _SAID = {
-    TaskStatus.ACCEPTED: "accepted",
-    TaskStatus.IN_PROGRESS: "began",
-    TaskStatus.COMPLETED: "finished",
-    TaskStatus.REJECTED: "refused",
-    TaskStatus.CANCELLED: "cancelled",
+    EntryKind.TASK_STATUS: {
+        TaskStatus.ACCEPTED: "accepted {}",
+        TaskStatus.IN_PROGRESS: "began {}",
+        TaskStatus.COMPLETED: "finished {}",
+        TaskStatus.REJECTED: "refused {}",
+        TaskStatus.CANCELLED: "cancelled {}",
+    },
+    EntryKind.CHANGE_ANSWERED: {
+        TaskStatus.COMPLETED: "had already finished {} when the change came",
+        TaskStatus.REJECTED: "refused the change to {}",
+        TaskStatus.CANCELLED: "had already cancelled {} when the change came",
+    },
+    EntryKind.WITHDRAWAL_ANSWERED: {
+        TaskStatus.COMPLETED: "had already finished {}",
+        TaskStatus.REJECTED: "refused to stop {}",
+        TaskStatus.CANCELLED: "cancelled {}",
+    },
 }
+_AGREED = {EntryKind.CHANGE_ANSWERED: "accepted the change to {}", EntryKind.WITHDRAWAL_ANSWERED: "agreed to stop {}"}
+"""What any other answer means."""
 _ENDS = {
     CaseStatus.FINISHED: "The case is finished",
     CaseStatus.CLOSED: "The case is closed",
@@ -77,14 +91,15 @@ def _what(case: Case, entry: Entry, journey: Journey | None) -> str:
         return _ENDS[CaseStatus(entry.status or CaseStatus.OPEN)]
     who, title = department(entry.department), task_title(entry.task or "")
     plan = journey.by_name.get(entry.task) if journey and entry.task else None
-    if entry.kind is EntryKind.TASK_STATUS:
-        return f"{who} {_SAID[TaskStatus(entry.status)] if entry.status else 'reported on'} “{title}”"
+    if entry.kind in _SAID and entry.status:
+        said = _SAID[entry.kind].get(TaskStatus(entry.status), _AGREED.get(entry.kind, ""))
+        return f"{who} {said.format(f'“{title}”')}"
     if entry.kind is EntryKind.TASK_DECIDED:
         decided = "to go on without" if entry.status == Verdict.GO_ON else "to undo and close the case without"
         return f"A person decided {decided} “{title}”"
     undo = f": {plan.undo}" if plan and plan.undo else ""
     return {
-        EntryKind.TASK_RAISED: f"{who} was asked: {plan.asks if plan else title}",
+        EntryKind.TASK_RAISED: f"{who} was asked{' again' if entry.raising > 1 else ''}: {plan.asks if plan else title}",
         EntryKind.TASK_CHANGED: f"{who} was told of a change to “{title}”",
         EntryKind.TASK_WITHDRAWN: f"{who} was asked to stop “{title}”{undo}",
         EntryKind.DEADLINE_EXPIRED: f"{who} is late with “{title}”",
@@ -123,8 +138,10 @@ def _facts(entry: Entry) -> str:
 
 
 def _mark(entry: Entry) -> str:
-    if entry.kind is EntryKind.TASK_STATUS:
+    if entry.kind in {EntryKind.TASK_STATUS, EntryKind.WITHDRAWAL_ANSWERED}:
         return _STATUS_MARKS.get(entry.status or "", "step")
+    if entry.kind is EntryKind.CHANGE_ANSWERED:
+        return "refused" if entry.status == TaskStatus.REJECTED else "step"
     if entry.kind is EntryKind.CASE_STATUS and entry.status:
         return _CASE_MARKS.get(CaseStatus(entry.status), "step")
     return _MARKS.get(entry.kind, "step")

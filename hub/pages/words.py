@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from hub.journeys.model import IfRefused, Journey
+from hub.journeys.model import Journey
 from hub.memory.reading import Summary
 from hub.pages.dates import due_by, listed, plural, since, when
-from hub.routing.case import Case, TaskState, TaskView
+from hub.routing.case import AnswerHeard, Case, TaskState, TaskView
 from schemas.cases import CaseStatus
 from schemas.envelope import Channel, Department
 from schemas.facts import LABELS
@@ -114,15 +114,13 @@ def first_line(case: Case, journey: Journey | None, now: datetime) -> str:
                 "It is routed as soon as the request does."
             )
         case CaseStatus.NEEDS_DECISION:
-            return " ".join([_decision_line(case, journey, now), *_rest(case)])
+            return " ".join([_decision_line(case, journey, now), *_unheeded(case), *_rest(case)])
         case CaseStatus.FINISHED:
-            return " ".join([f"Finished {when(ended_at(case), now)}.", *_outcome(case)])
+            return " ".join([f"Finished {when(ended_at(case), now)}.", *_outcome(case), *_unheeded(case)])
         case CaseStatus.CLOSED:
-            return " ".join(
-                [f"Closed {when(ended_at(case), now)}.", *_refusals(case, now), "What was begun has been undone."]
-            )
+            return " ".join([f"Closed {when(ended_at(case), now)}.", *_refusals(case, now), *_undone(case)])
         case CaseStatus.WITHDRAWN:
-            return f"Withdrawn {when(case.heard.withdrawn or case.updated_at, now)}. What was begun has been undone."
+            return " ".join([f"Withdrawn {when(case.heard.withdrawn or case.updated_at, now)}.", *_undone(case)])
         case CaseStatus.OPEN:
             return _open_line(case, now)
 
@@ -130,17 +128,21 @@ def first_line(case: Case, journey: Journey | None, now: datetime) -> str:
 def next_turns(case: Case, journey: Journey | None, now: datetime) -> list[Turn]:
     """Who must act next, the most pressing first. Never empty: where nobody must, it says so."""
     turns = []
-    if case.status is CaseStatus.NEEDS_DECISION:
-        for view in refused_for_a_person(case, journey):
-            what = f"decide what follows now that {_inside(view.department)} refused “{task_title(view.name)}”"
-            turns.append(Turn(journey.owner if journey else "The journey's owner", what, "as soon as possible"))
+    owner = journey.owner if journey else "The journey's owner"
+    for view in case.undecided:
+        what = f"decide what follows now that {_inside(view.department)} refused “{task_title(view.name)}”"
+        turns.append(Turn(owner, what, "as soon as possible"))
+    for view in (each for each in case.tasks if each.refusal):
+        what = f"speak with {_inside(view.department)}, which refused {_refused(view)}"
+        turns.append(Turn(owner, what, "as soon as possible"))
+    begun = undoing(case)
     for view in sorted(case.tasks, key=lambda each: (each.due is None, each.due or now)):
-        if view.name in case.undoing:
+        if view in begun:
             plan = journey.by_name.get(view.name) if journey else None
             turns.append(
                 Turn(department(view.department), (plan and plan.undo) or f"Stop “{task_title(view.name)}”", "")
             )
-        elif view.state.in_hand:
+        elif view.state.in_hand and view.wanted:
             turns.append(Turn(department(view.department), asks(view, journey), due(view, now)))
     if turns:
         return turns
@@ -164,11 +166,16 @@ def asks(view: TaskView, journey: Journey | None) -> str:
 
 def where_it_stands(case: Case, now: datetime) -> str:
     """A case in a list, in a few words: Waiting for Housing and Transport; since is told beside it."""
-    if case.status is not CaseStatus.OPEN:
-        return STATUSES[case.status]
-    names = [DEPARTMENTS[each] for each in case.waiting_on]
-    waiting = f"Waiting for {_listed(names)}" if names else "Open"
-    return f"{waiting}, overdue" if any(overdue(view, now) for view in case.tasks) else waiting
+    if case.status is CaseStatus.OPEN:
+        names = [DEPARTMENTS[each] for each in case.waiting_on]
+        parts = [f"Waiting for {_listed(names)}" if names else "Open"]
+        parts += ["overdue"] if any(overdue(view, now) for view in case.tasks) else []
+    else:
+        parts = [STATUSES[case.status], *(["being undone"] if case.status.ended and undoing(case) else [])]
+    refusals = [view.refusal for view in case.tasks if view.refusal]
+    parts += ["a department refused to stop"] if any(each.withdrawal for each in refusals) else []
+    parts += ["a change was refused"] if any(not each.withdrawal for each in refusals) else []
+    return ", ".join(parts)
 
 
 def standing_since(case: Case) -> datetime:
@@ -191,19 +198,11 @@ def waits_for(view: TaskView, case: Case, journey: Journey | None) -> list[str]:
 
 
 def undoing(case: Case) -> list[TaskView]:
-    """Tasks whose departments were asked to stop or undo them and have not said that they did."""
-    return [view for view in case.tasks if view.name in case.undoing]
-
-
-def refused_for_a_person(case: Case, journey: Journey | None) -> list[TaskView]:
-    """Refused tasks of which the journey leaves to a person what follows."""
+    """Tasks that departments were asked to stop or undo, and that they have neither stopped nor refused to."""
     return [
         view
         for view in case.tasks
-        if view.state is TaskState.REJECTED
-        and view.name not in case.heard.decisions
-        and view.name not in case.heard.undone
-        and (journey is None or journey.by_name[view.name].if_refused is IfRefused.ASK)
+        if view.name in case.undoing or (view.state.in_hand and not view.wanted and view.refusal is None)
     ]
 
 
@@ -212,22 +211,49 @@ _OVER = {TaskState.COMPLETED, TaskState.NOT_NEEDED, TaskState.CANCELLED, TaskSta
 
 
 def _open_line(case: Case, now: datetime) -> str:
-    begun = undoing(case)
-    if begun and not any(view.wanted for view in case.tasks):
-        why = "Withdrawn" if case.heard.withdrawn else "Ending after a refusal"
-        at = f" {when(case.heard.withdrawn, now)}" if case.heard.withdrawn else ""
-        names = _departments([view.department for view in begun])
-        return f"{why}{at}. Waiting for {names} to undo what was begun."
-    waits = _waits(case, now)
-    waits += [f"{DEPARTMENTS[view.department]} was asked to stop “{task_title(view.name)}”." for view in begun]
-    if not waits:
+    sentences = _waits(case, now)
+    sentences += [
+        f"{DEPARTMENTS[view.department]} was asked to stop “{task_title(view.name)}”." for view in undoing(case)
+    ]
+    sentences += _unheeded(case)
+    if not sentences:
         return f"Open since {since(case.opened_at, now)}. The hub works out the next step."
-    return " ".join([*waits, *_rest(case)])
+    return " ".join([*sentences, *_rest(case)])
+
+
+def unheeded(view: TaskView) -> str:
+    """What a department refused of what it was told of a task since, in a few words; empty where it refused nothing."""
+    if view.refusal is None:
+        return ""
+    return f"Refused {'to stop' if view.refusal.withdrawal else 'a change'}{_why(view.refusal)}"
+
+
+def _undone(case: Case) -> list[str]:
+    """How far the departments are with undoing what was begun, in a case that has ended."""
+    begun, unheeded = undoing(case), _unheeded(case)
+    if begun:
+        return [f"Waiting for {_departments([view.department for view in begun])} to undo what was begun.", *unheeded]
+    return unheeded or ["What was begun has been undone."]
+
+
+def _unheeded(case: Case) -> list[str]:
+    """What departments were told and refused, and what that means."""
+    return [
+        f"{DEPARTMENTS[view.department]} refused {_refused(view)}{_why(view.refusal)}. "
+        + ("It may still happen." if view.refusal.withdrawal else "It goes by what it was told before.")
+        for view in case.tasks
+        if view.refusal
+    ]
+
+
+def _refused(view: TaskView) -> str:
+    title = f"“{task_title(view.name)}”"
+    return f"to stop {title}" if view.refusal and view.refusal.withdrawal else f"a change to {title}"
 
 
 def _waits(case: Case, now: datetime) -> list[str]:
     """One sentence for each department that has something in hand, the most pressing first."""
-    in_hand = [view for view in case.tasks if view.state.in_hand and view.name not in case.undoing]
+    in_hand = [view for view in case.tasks if view.state.in_hand and view.wanted]
     far = datetime.max.replace(tzinfo=now.tzinfo)
     order = {dept: min(view.due or far for view in views) for dept, views in _by_department(in_hand)}
     sentences: list[str] = []
@@ -259,11 +285,8 @@ def _rest(case: Case) -> list[str]:
 
 
 def _decision_line(case: Case, journey: Journey | None, now: datetime) -> str:
-    refused = refused_for_a_person(case, journey)
     who = journey.owner if journey else "a person"
-    if not refused:
-        return f"Waiting for {who} to decide."
-    view = refused[0]
+    view = case.undecided[0]
     why = f" ({view.reason})" if view.reason else ""
     what = f"{department(view.department)} refused “{task_title(view.name)}”{why}"
     return f"Waiting for {who} to decide since {since(view.since, now)}: {what}."
@@ -291,8 +314,8 @@ def _refusals(case: Case, now: datetime) -> list[str]:
     ]
 
 
-def _why(view: TaskView) -> str:
-    return f": {view.reason.rstrip('.')}" if view.reason else ""
+def _why(said: TaskView | AnswerHeard) -> str:
+    return f": {said.reason.rstrip('.')}" if said.reason else ""
 
 
 def _by_department(views: Sequence[TaskView]) -> list[tuple[Department, list[TaskView]]]:

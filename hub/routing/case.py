@@ -7,7 +7,7 @@ depends on the order in which things became known, as it must, and is no part of
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -54,14 +54,42 @@ class RequestHeard(_Part):
 
 
 class KnownFact(_Part):
-    """One fact's value and since when it is true."""
+    """One fact: every value that was given for it, with the moment from which it was said to be true, in the order of the world.
 
-    value: Any
-    at: datetime
+    All are kept, for a value that is heard late may come between any two; of two for the same moment the one that sorts last counts.
+    """
+
+    said: tuple[tuple[datetime, Any], ...]
+
+    @property
+    def value(self) -> Any:
+        """What counts."""
+        return self.said[-1][1]
+
+    @property
+    def at(self) -> datetime:
+        """Since when it is so; saying it again is no news."""
+        since, _ = self.said[-1]
+        for moment, value in reversed(self.said):
+            if value != self.value:
+                break
+            since = moment
+        return since
+
+    def before(self, at: datetime) -> Any:
+        """What was said to be true until then; None where nothing was."""
+        return next((value for moment, value in reversed(self.said) if moment < at), None)
+
+    def joined(self, at: datetime, value: Any) -> Self:
+        """With one more value; itself where that was said before."""
+        if (at, value) in self.said:
+            return self
+        said = sorted([*self.said, (at, value)], key=lambda given: (given[0], repr(given[1])))
+        return self.model_copy(update={"said": tuple(said)})
 
 
 class StatusHeard(_Part):
-    """The status of a task that wins over all others heard."""
+    """The status of a raising that wins over all others heard."""
 
     status: TaskStatus
     at: datetime
@@ -77,8 +105,28 @@ class StatusHeard(_Part):
 _ORDER = {status: place for place, status in enumerate(TaskStatus)}
 
 
+class AnswerHeard(_Part):
+    """What the department made of a change or a withdrawal; of the latest one that it answered."""
+
+    revision: int
+    withdrawal: bool
+    status: TaskStatus
+    at: datetime
+    reason: str | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether it goes by what it was told before."""
+        return self.status is TaskStatus.REJECTED
+
+    @property
+    def rank(self) -> tuple[Any, ...]:
+        """The later instruction; of one, the refusal: a file that was handed over may be refused when it is opened."""
+        return (self.revision, self.withdrawal, self.refused, self.at, _ORDER[self.status], self.reason or "")
+
+
 class ReferenceHeard(_Part):
-    """The department's own reference of a task."""
+    """The department's own reference of a raising."""
 
     reference: str
     at: datetime
@@ -92,18 +140,56 @@ class DecisionHeard(_Part):
     at: datetime
 
 
+class RaisingHeard(_Part):
+    """What was heard of one raising of a task. Each part wins or loses by itself."""
+
+    raising: int = 1
+    status: StatusHeard | None = None
+    """What the department says of the task."""
+    reference: ReferenceHeard | None = None
+    answer: AnswerHeard | None = None
+    decision: DecisionHeard | None = None
+
+    @property
+    def stands(self) -> StatusHeard | None:
+        """How the task stands: as its department says of it, or in answer to a withdrawal."""
+        said, answer = self.status, self.answer
+        if answer is None or not answer.withdrawal or answer.refused:
+            return said
+        stopped = StatusHeard(status=answer.status, at=answer.at, reason=answer.reason)
+        return stopped if said is None or stopped.rank > said.rank else said
+
+    @property
+    def settled(self) -> bool:
+        """Whether its withdrawal was answered, so that nothing more is expected of that."""
+        return self.answer is not None and self.answer.withdrawal
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether it was withdrawn and came to nothing: who wants the task again must ask again."""
+        return self.settled and self.stands is not None and self.stands.status is TaskStatus.CANCELLED
+
+    @property
+    def refusal(self) -> AnswerHeard | None:
+        """The change or withdrawal that was refused last, as long as that matters: what has ended is neither changed nor stopped."""
+        if self.answer is None or not self.answer.refused:
+            return None
+        if self.stands is None:
+            return self.answer
+        # What was done may still have to be undone.
+        over = self.stands.status.ended and not (self.settled and self.stands.status is TaskStatus.COMPLETED)
+        return None if over else self.answer
+
+
 class Heard(_Part):
     """The join of every event of a case. Equal whatever the order and however often they came."""
 
     request: RequestHeard | None = None
     facts: dict[str, KnownFact] = {}
-    statuses: dict[str, StatusHeard] = {}
-    references: dict[str, ReferenceHeard] = {}
-    undone: frozenset[str] = frozenset()
-    """Tasks whose withdrawal the department answered."""
+    raisings: dict[str, dict[int, RaisingHeard]] = {}
+    """By task, and by which raising of it."""
     expired: frozenset[tuple[str, datetime]] = frozenset()
     """Deadlines that passed: task and due time."""
-    decisions: dict[str, DecisionHeard] = {}
     withdrawn: datetime | None = None
 
     @property
@@ -111,11 +197,23 @@ class Heard(_Part):
         """The facts' values by name."""
         return {name: fact.value for name, fact in self.facts.items()}
 
+    def latest(self, task: str) -> RaisingHeard | None:
+        """The latest raising of a task of which anything was heard."""
+        raisings = self.raisings.get(task)
+        return raisings[max(raisings)] if raisings else None
+
+    def refusal(self, task: str) -> AnswerHeard | None:
+        """What the department refused to change or stop and still does, of the latest raising first."""
+        raisings = self.raisings.get(task, {})
+        return next((found for number in sorted(raisings, reverse=True) if (found := raisings[number].refusal)), None)
+
 
 class TaskView(_Part):
     """One task as it stands, derived."""
 
     name: str
+    raising: int = 1
+    """Which raising of it: 1, and one more each time it was withdrawn and is wanted again."""
     department: Department
     state: TaskState
     wanted: bool
@@ -125,11 +223,17 @@ class TaskView(_Part):
     late: bool = False
     reference: str | None = None
     reason: str | None = None
+    undecided: bool = False
+    """Whether it was refused and a person has to say what follows."""
+    refusal: AnswerHeard | None = None
+    """What its department was told since and refused: a change, or to stop. It goes by what it was told before."""
 
 
 class Told(_Part):
-    """What the department of a task was told last."""
+    """What the department of a task was told last: which instruction, and what is in it."""
 
+    raising: int = 1
+    revision: int = 0
     withdrawn: bool = False
     due: datetime | None = None
     facts: dict[str, Any] = {}
@@ -171,6 +275,11 @@ class Case(_Part):
         return min((task.due for task in self.tasks if task.state.in_hand and task.due), default=None)
 
     @property
+    def undecided(self) -> list[TaskView]:
+        """Tasks that were refused and of which a person has to say what follows."""
+        return [task for task in self.tasks if task.undecided] if self.status is CaseStatus.NEEDS_DECISION else []
+
+    @property
     def waiting_on(self) -> tuple[Department, ...]:
         """Departments that have a task in hand, sorted."""
         return tuple(sorted({task.department for task in self.tasks if task.state.in_hand}))
@@ -186,6 +295,8 @@ class EntryKind(StrEnum):
     TASK_CHANGED = "task-changed"
     TASK_WITHDRAWN = "task-withdrawn"
     TASK_STATUS = "task-status"
+    CHANGE_ANSWERED = "change-answered"
+    WITHDRAWAL_ANSWERED = "withdrawal-answered"
     DEADLINE_EXPIRED = "deadline-expired"
     TASK_DECIDED = "task-decided"
     CASE_STATUS = "case-status"
@@ -200,7 +311,8 @@ class Entry(_Part):
         heard_at: when the hub heard of it, or did it.
         event: id of the event it came from.
         task, department: which task, where it is about one.
-        status: the task's or the case's new status, where it is about one.
+        raising: which raising of it.
+        status: the task's or the case's new status, where it is about one; of an answer, what became of the change or withdrawal.
         reference: the department's reference, where it gave one.
         reason: why, where somebody said.
         due: the due time told, where it is about one.
@@ -212,6 +324,7 @@ class Entry(_Part):
     heard_at: datetime
     event: str
     task: str | None = None
+    raising: int = 1
     department: Department | None = None
     status: str | None = None
     reference: str | None = None

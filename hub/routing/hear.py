@@ -1,10 +1,20 @@
 """The first move of `step`: what is known of a case, with one event added. A join: order and repeats do not matter. Pure."""
 
+from collections.abc import Callable
 from datetime import datetime
 
-from hub.routing.case import DecisionHeard, Heard, KnownFact, ReferenceHeard, RequestHeard, StatusHeard
+from hub.routing.case import (
+    AnswerHeard,
+    DecisionHeard,
+    Heard,
+    KnownFact,
+    RaisingHeard,
+    ReferenceHeard,
+    RequestHeard,
+    StatusHeard,
+)
 from hub.routing.decision import NotForThisHub
-from schemas.cases import TaskDecided
+from schemas.cases import Decided, TaskDecided
 from schemas.envelope import Event
 from schemas.facts import Facts
 from schemas.requests import RequestAmended, RequestReceived, RequestWithdrawn
@@ -23,14 +33,14 @@ def join(heard: Heard, event: Event) -> Heard:
         case RequestWithdrawn():
             parts["withdrawn"] = min(at, heard.withdrawn or at)
         case TaskStatusChanged(data=said):
-            parts = _said(heard, said, at)
+            parts["facts"] = _facts(heard.facts, said.answers, at)
+            parts["raisings"] = _raising(heard, said.task, said.raising, lambda known: _said(known, said, at))
         case DeadlineExpired(data=deadline):
             parts["expired"] = heard.expired | {(deadline.task, deadline.due)}
         case TaskDecided(data=decided):
-            known = heard.decisions.get(decided.task)
-            if known is None or (at, decided.verdict) < (known.at, known.verdict):
-                decision = DecisionHeard(verdict=decided.verdict, by=decided.by, at=at)
-                parts["decisions"] = heard.decisions | {decided.task: decision}
+            parts["raisings"] = _raising(
+                heard, decided.task, decided.raising, lambda known: _decided(known, decided, at)
+            )
         case _:
             raise NotForThisHub("not-for-cases", f"{event.type} does not move a case.")
     return heard.model_copy(update=parts)
@@ -50,25 +60,44 @@ def _request(heard: Heard, event: RequestReceived) -> dict[str, object]:
     return {"request": first if keep else request, "facts": _facts(heard.facts, event.data.facts, event.effectiveat)}
 
 
-def _said(heard: Heard, said: StatusChange, at: datetime) -> dict[str, object]:
-    """What a department says of a task: status, reference and answers each win or lose by themselves."""
-    parts: dict[str, object] = {"facts": _facts(heard.facts, said.answers, at)}
-    status, known = StatusHeard(status=said.status, at=at, reason=said.reason), heard.statuses.get(said.task)
-    if known is None or status.rank > known.rank:
-        parts["statuses"] = heard.statuses | {said.task: status}
-    reference = heard.references.get(said.task)
-    if said.reference and (reference is None or (reference.at, reference.reference) < (at, said.reference)):
-        parts["references"] = heard.references | {said.task: ReferenceHeard(reference=said.reference, at=at)}
-    if said.withdrawal:
-        parts["undone"] = heard.undone | {said.task}
-    return parts
+def _raising(
+    heard: Heard, task: str, number: int, joined: Callable[[RaisingHeard], RaisingHeard]
+) -> dict[str, dict[int, RaisingHeard]]:
+    """What was heard of every raising, with something added to one."""
+    raisings = heard.raisings.get(task, {})
+    known = raisings.get(number, RaisingHeard(raising=number))
+    return heard.raisings | {task: raisings | {number: joined(known)}}
+
+
+def _said(known: RaisingHeard, said: StatusChange, at: datetime) -> RaisingHeard:
+    """What a department says: of the task, or of the change or withdrawal that it answers; and its reference."""
+    parts: dict[str, object] = {}
+    if said.revision or said.withdrawal:
+        answer = AnswerHeard(
+            revision=said.revision, withdrawal=said.withdrawal, status=said.status, at=at, reason=said.reason
+        )
+        if known.answer is None or answer.rank > known.answer.rank:
+            parts["answer"] = answer
+    else:
+        status = StatusHeard(status=said.status, at=at, reason=said.reason)
+        if known.status is None or status.rank > known.status.rank:
+            parts["status"] = status
+    named = known.reference
+    if said.reference and (named is None or (named.at, named.reference) < (at, said.reference)):
+        parts["reference"] = ReferenceHeard(reference=said.reference, at=at)
+    return known.model_copy(update=parts)
+
+
+def _decided(known: RaisingHeard, decided: Decided, at: datetime) -> RaisingHeard:
+    """The first decision about a refusal counts."""
+    decision = DecisionHeard(verdict=decided.verdict, by=decided.by, at=at)
+    first = known.decision
+    if first is not None and (first.at, first.verdict, first.by) <= (at, decided.verdict, decided.by):
+        return known
+    return known.model_copy(update={"decision": decision})
 
 
 def _facts(known: dict[str, KnownFact], said: Facts, at: datetime) -> dict[str, KnownFact]:
-    """The later value of each fact; of two values for the same moment the one that sorts last, so that order does not matter."""
-    newer = {
-        name: KnownFact(value=value, at=at)
-        for name, value in said.known().items()
-        if name not in known or (known[name].at, repr(known[name].value)) < (at, repr(value))
-    }
-    return known | newer if newer else known
+    """What was said of each fact, with this added."""
+    nothing = KnownFact(said=())
+    return known | {name: known.get(name, nothing).joined(at, value) for name, value in said.known().items()}

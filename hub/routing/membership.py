@@ -55,3 +55,7 @@ class Membership:
     async def steer(self, read_from: Mapping[Partition, int], hold: Collection[Partition]) -> None:
         """Read on from these offsets; fetch nothing of those held."""
         await self._consumer.steer(read_from, hold)
+
+    async def begins(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        """First offset of each partition's log, as Kafka has it now."""
+        return await self._consumer.begins(partitions)

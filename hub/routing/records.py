@@ -39,9 +39,11 @@ class Fetch:
     Attributes:
         records: in order of offsets, by partition; may be empty while late partitions wait to be joined.
         generation: of the consumer group; when it has changed, the partitions may be another worker's.
+        passed: of partitions without records, how far Kafka has gone beyond what is applied: it says that it has nothing before that.
         done: set when the round is over.
     """
 
     records: Mapping[Partition, Sequence[Record]]
     generation: int
+    passed: Mapping[Partition, int] = field(default_factory=dict)
     done: "asyncio.Future[None]" = field(default_factory=_unset)

@@ -10,7 +10,7 @@ This module knows neither Faust nor SQL: `Group` is what it needs of the one, `M
 import asyncio
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -20,7 +20,7 @@ from hub.health.metrics import WorkerMetrics
 from hub.memory.store import Partition
 from hub.routing.diary import Diary
 from hub.routing.patience import Memory, NotOurs
-from hub.routing.plan import Plan, plan_round
+from hub.routing.plan import Hole, Plan, plan_round
 from hub.routing.publish import Publisher
 from hub.routing.records import Fetch
 from hub.routing.share import Share, case_of, route
@@ -48,6 +48,9 @@ class Group(Protocol):
 
     async def steer(self, read_from: Mapping[Partition, int], hold: Collection[Partition]) -> None:
         """Read on from these offsets; fetch nothing of those held."""
+
+    async def begins(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        """First offset of each partition's log, as Kafka has it now."""
 
 
 @dataclass
@@ -109,6 +112,7 @@ class Rounds:
         self._diary = diary
         self._positions: dict[Partition, int] = {}
         self._under_way: dict[Partition, _UnderWay] = {}
+        self._holes: dict[Partition, Hole] = {}
         self._log = structlog.get_logger()
 
     @property
@@ -138,12 +142,8 @@ class Rounds:
             if not earliest <= found[partition] <= end
         ]
         if outside:
-            raise ConfigurationError(
-                "The worker's progress lies outside Kafka's log: the topic was made anew, or retention deleted records before they "
-                f"were applied. {'; '.join(outside)}. If the broker was reset, remove the worker's database too; else decide "
-                "what is to be done about the lost records and set progress.next_offset in the worker's database."
-            )
-        self._positions = found
+            raise _outside_the_log(outside)
+        self._positions, self._holes = found, {}
         self._metrics.applied_offset.clear()
         self._note_positions(found)
         self._log.info("worker ready", positions={str(p.number): offset for p, offset in sorted(found.items())})
@@ -157,10 +157,10 @@ class Rounds:
         """
         began = time.monotonic()
         stale = self._drop_stale(fetch.generation)
-        fetched = {partition: records for partition, records in fetch.records.items() if partition not in stale}
-        plan = plan_round(fetched, self._positions, self._under_way)
+        plan = plan_round(_without(fetch, stale), self._positions, self._under_way, self._holes)
         if not self._goes_on(fetch.generation):
             return
+        await self._look_into(plan.over)
         await self._steer(stale, hold=plan.hold)
         try:
             fresh = await self._begin(plan, fetch.generation)
@@ -169,6 +169,27 @@ class Rounds:
                 await self._finish(plan, fetch.generation, began)
         except NotOurs:
             self._log.info("round left to the partitions' next owner")
+
+    async def _look_into(self, holes: Mapping[Partition, Hole]) -> None:
+        """Go over holes that Kafka shows again when they are read again, unless its log says that records were there.
+
+        Raises:
+            ConfigurationError: the log begins behind a position: what was there has been deleted.
+        """
+        if not holes:
+            return
+        begins = await self._group.begins(holes)
+        deleted = [
+            f"{partition.topic}/{partition.number}: next to apply is {hole.position}, the log begins at {begins[partition]}"
+            for partition, hole in holes.items()
+            if begins[partition] > hole.position
+        ]
+        if deleted:
+            raise _outside_the_log(deleted)
+        for partition, hole in holes.items():
+            self._log.info(
+                "hole in the log gone over", partition=partition.number, offset=hole.position, until=hole.until
+            )
 
     def _goes_on(self, generation: int) -> bool:
         return self._group.is_ours(generation) and not self._group.is_stopping
@@ -196,7 +217,12 @@ class Rounds:
             if snapshot.positions.get(partition) != position:
                 plan.again[partition] = "moved"
                 continue
-            share = route(partition, position, taken, snapshot.bodies, world=self._world, partitions=self._partitions)
+            if taken:
+                share = route(
+                    partition, position, taken, snapshot.bodies, world=self._world, partitions=self._partitions
+                )
+            else:
+                share = Share(partition, position, plan.over[partition].until)
             self._diary.note_defects(share)
             sending = self._publisher.send(partition.number, share.outgoing, lambda: self._group.is_ours(generation))
             work = _UnderWay(share, generation, asyncio.ensure_future(sending))
@@ -234,6 +260,7 @@ class Rounds:
         if newly_late:
             self._log.warning("outputs not acknowledged, partitions held", partitions=_numbers(newly_late))
         await self._reread(plan.again)
+        self._holes |= plan.holes
         joined = [work.share.partition for work in done if work.late]
         await self._steer(joined, hold=[work.share.partition for work in newly_late])
 
@@ -271,6 +298,21 @@ class Rounds:
     def _note_positions(self, positions: Mapping[Partition, int]) -> None:
         for partition, offset in positions.items():
             self._metrics.applied_offset.labels(str(partition.number)).set(offset)
+
+
+def _without(fetch: Fetch, partitions: Collection[Partition]) -> Fetch:
+    """What was fetched of the other partitions."""
+    records = {partition: found for partition, found in fetch.records.items() if partition not in partitions}
+    passed = {partition: offset for partition, offset in fetch.passed.items() if partition not in partitions}
+    return replace(fetch, records=records, passed=passed)
+
+
+def _outside_the_log(where: list[str]) -> ConfigurationError:
+    return ConfigurationError(
+        "The worker's progress lies outside Kafka's log: the topic was made anew, or retention deleted records before they "
+        f"were applied. {'; '.join(where)}. If the broker was reset, remove the worker's database too; else decide "
+        "what is to be done about the lost records and set progress.next_offset in the worker's database."
+    )
 
 
 def _numbers(works: Iterable[_UnderWay]) -> list[int]:

@@ -103,12 +103,21 @@ def simulate(
                 for at, status in _course(told, now, world, answers):
                     said = answers.facts.get(told.data.task, Facts()) if status is TaskStatus.COMPLETED else Facts()
                     data = StatusChange(
-                        task=told.data.task, department=told.data.department, status=status, answers=said
+                        task=told.data.task,
+                        raising=told.data.raising,
+                        department=told.data.department,
+                        status=status,
+                        answers=said,
                     )
                     later(TaskStatusChanged, at, data)
             elif isinstance(told, TaskWithdrawn):
                 data = StatusChange(
-                    task=told.data.task, department=told.data.department, status=TaskStatus.CANCELLED, withdrawal=True
+                    task=told.data.task,
+                    raising=told.data.raising,
+                    revision=told.data.revision,
+                    department=told.data.department,
+                    status=TaskStatus.CANCELLED,
+                    withdrawal=True,
                 )
                 later(TaskStatusChanged, now + _ACCEPTED_AFTER, data)
         for deadline in decision.deadlines or ():

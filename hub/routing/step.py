@@ -42,7 +42,7 @@ def step(case: Case | None, event: Event, world: World) -> Decision:
     journey = _journey(before, heard, world.journeys)
     after = before.model_copy(update={"heard": heard, "updated_at": max(before.updated_at, event.time)})
     if journey is None or heard.request is None:
-        return Decision(after, entries=(line_of(event, before, heard, journey),))
+        return Decision(after, entries=(line_of(event, heard, journey),))
 
     tasks = derive(journey, heard, world.calendar)
     status = case_status(journey, heard, tasks)
@@ -73,7 +73,7 @@ def step(case: Case | None, event: Event, world: World) -> Decision:
         for data in changes
     ]
     in_vain = isinstance(event, DeadlineExpired) and not _late_now(tasks, event)
-    lines = [] if in_vain else [line_of(event, before, heard, journey)]
+    lines = [] if in_vain else [line_of(event, heard, journey)]
     lines += [letter.line(event, journey) for letter in letters]
     if status is not before.status and status is not CaseStatus.OPEN:
         lines.append(

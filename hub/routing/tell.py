@@ -5,6 +5,7 @@ A department is told by a letter on its topic, `<department>-tasks`, where the s
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from hub.journeys.model import Journey
 from hub.routing.case import Case, Entry, EntryKind, Heard, TaskState, TaskView, Told
@@ -13,7 +14,7 @@ from hub.routing.stand import is_settled
 from schemas.cases import CaseChange, CaseStatus, TaskDecided, Update
 from schemas.envelope import Event
 from schemas.facts import Facts
-from schemas.requests import RequestAmended, RequestWithdrawn
+from schemas.requests import RequestAmended, RequestReceived
 from schemas.tasks import (
     DeadlineExpired,
     Task,
@@ -45,11 +46,18 @@ class Letter:
         topic = TASKS[plan.department].name
         if self.kind is EntryKind.TASK_WITHDRAWN:
             undo = TaskWithdrawal(
-                task=plan.name, department=plan.department, work=plan.work, undo=plan.undo or "Stop, nothing to undo"
+                task=plan.name,
+                raising=self.told.raising,
+                revision=self.told.revision,
+                department=plan.department,
+                work=plan.work,
+                undo=plan.undo or "Stop, nothing to undo",
             )
             return Output(topic, TaskWithdrawn.following(cause, f"withdraw|{plan.name}", source=source, data=undo))
         task = Task(
             task=plan.name,
+            raising=self.told.raising,
+            revision=self.told.revision,
             department=plan.department,
             work=plan.work,
             asks=plan.asks,
@@ -70,6 +78,7 @@ class Letter:
             heard_at=cause.time,
             event=str(cause.id),
             task=self.task,
+            raising=self.told.raising,
             department=journey.by_name[self.task].department,
             due=self.told.due,
             facts=tuple(sorted(self.told.facts)),
@@ -82,15 +91,19 @@ def tell(journey: Journey, heard: Heard, tasks: tuple[TaskView, ...], told: Mapp
     letters = []
     for view in tasks:
         plan, last = journey.by_name[view.name], told.get(view.name)
-        if not view.wanted or not (
-            view.state.in_hand or (last and last.withdrawn and view.state is TaskState.CANCELLED)
-        ):
+        if not view.wanted or not view.state.in_hand:
             continue
-        now = Told(due=view.due, facts=known.only(plan.gives).known())
-        if last is None or last.withdrawn:
-            if view.state is TaskState.ASKED or last is not None:
-                letters.append(Letter(EntryKind.TASK_RAISED, view, now))
-        elif last != now:
+        due, facts = view.due, known.only(plan.gives).known()
+        if last is None or last.raising < view.raising:
+            if view.state is TaskState.ASKED:
+                letters.append(Letter(EntryKind.TASK_RAISED, view, Told(raising=view.raising, due=due, facts=facts)))
+            continue
+        # One that was withdrawn and is wanted after all waits for its department's answer: it is asked for again once it has stopped,
+        # and told what now holds if it refused to stop.
+        if _refused_to_stop(view.name, heard) if last.withdrawn else (last.due, last.facts) != (due, facts):
+            now = last.model_copy(
+                update={"revision": last.revision + 1, "withdrawn": False, "due": due, "facts": facts}
+            )
             letters.append(Letter(EntryKind.TASK_CHANGED, view, now))
     for view in reversed(tasks):
         last = told.get(view.name)
@@ -98,8 +111,14 @@ def tell(journey: Journey, heard: Heard, tasks: tuple[TaskView, ...], told: Mapp
             continue
         later = [each for each in tasks if view.name in journey.by_name[each.name].after]
         if all(each.wanted or is_settled(journey.by_name[each.name], each, heard, told) for each in later):
-            letters.append(Letter(EntryKind.TASK_WITHDRAWN, view, Told(withdrawn=True)))
+            now = Told(raising=last.raising, revision=last.revision + 1, withdrawn=True)
+            letters.append(Letter(EntryKind.TASK_WITHDRAWN, view, now))
     return letters
+
+
+def _refused_to_stop(task: str, heard: Heard) -> bool:
+    said = heard.latest(task)
+    return said is not None and said.answer is not None and said.answer.withdrawal and said.answer.refused
 
 
 def updates(
@@ -110,7 +129,8 @@ def updates(
     changes: list[tuple[CaseChange, str | None]] = []
     if before.heard.request is None:
         changes.append((CaseChange.ACCEPTED, None))
-    if any(before.heard.facts.get(name) not in (None, heard.facts.get(name)) for name in journey.moves):
+    knew, knows = before.heard.values, heard.values
+    if any(name in knew and knew[name] != knows[name] for name in journey.moves):
         changes.append((CaseChange.DATE_MOVED, None))
     for view in tasks:
         old = was.get(view.name)
@@ -118,6 +138,8 @@ def updates(
             changes.append((_CHANGES[view.state], view.name))
         if view.late and not (old and old.late):
             changes.append((CaseChange.TASK_LATE, view.name))
+        if view.refusal and not (old and old.refusal == view.refusal):
+            changes.append((CaseChange.CHANGE_REFUSED, view.name))
     if status is not before.status and status in _ENDS:
         changes.append((_ENDS[status], None))
     return [
@@ -139,20 +161,21 @@ _ENDS = {
 }
 
 
-def line_of(event: Event, before: Case, heard: Heard, journey: Journey | None) -> Entry:
+def line_of(event: Event, heard: Heard, journey: Journey | None) -> Entry:
     """The timeline's line for what was heard."""
     common = {"at": event.effectiveat, "heard_at": event.time, "event": str(event.id)}
-    changed = tuple(sorted(name for name, fact in heard.facts.items() if before.heard.facts.get(name) != fact))
     match event:
         case TaskStatusChanged(data=said):
+            answers = EntryKind.WITHDRAWAL_ANSWERED if said.withdrawal else EntryKind.CHANGE_ANSWERED
             return Entry(
-                kind=EntryKind.TASK_STATUS,
+                kind=answers if said.withdrawal or said.revision else EntryKind.TASK_STATUS,
                 task=said.task,
+                raising=said.raising,
                 department=said.department,
                 status=said.status,
                 reference=said.reference,
                 reason=said.reason,
-                facts=changed,
+                facts=_news(said.answers, heard, event.effectiveat),
                 **common,
             )
         case DeadlineExpired(data=deadline):
@@ -163,9 +186,16 @@ def line_of(event: Event, before: Case, heard: Heard, journey: Journey | None) -
             )
         case TaskDecided(data=decided):
             return Entry(kind=EntryKind.TASK_DECIDED, task=decided.task, status=decided.verdict, **common)
-        case RequestWithdrawn():
-            return Entry(kind=EntryKind.REQUEST_WITHDRAWN, **common)
-        case RequestAmended():
-            return Entry(kind=EntryKind.REQUEST_AMENDED, facts=changed, **common)
+        case RequestAmended(data=amendment):
+            facts = _news(amendment.facts, heard, event.effectiveat)
+            return Entry(kind=EntryKind.REQUEST_AMENDED, facts=facts, **common)
+        case RequestReceived(data=request):
+            facts = _news(request.facts, heard, event.effectiveat)
+            return Entry(kind=EntryKind.REQUEST_RECEIVED, facts=facts, **common)
         case _:
-            return Entry(kind=EntryKind.REQUEST_RECEIVED, facts=changed, **common)
+            return Entry(kind=EntryKind.REQUEST_WITHDRAWN, **common)
+
+
+def _news(said: Facts, heard: Heard, at: datetime) -> tuple[str, ...]:
+    """Names of the facts that were not known to be so before that moment."""
+    return tuple(sorted(name for name, value in said.known().items() if heard.facts[name].before(at) != value))

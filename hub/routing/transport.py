@@ -18,10 +18,12 @@ import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 import faust
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import IllegalStateError
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
@@ -35,6 +37,8 @@ _LOGGER = logging.getLogger("faust.transport.rounds")
 _IDLE_S = 1.0
 """How long one fetch waits for records; a stop waits for it to end."""
 _IDLE_WHILE_LATE_S = 0.1
+_LOOK_EVERY_S = 1.0
+"""How often to look whether Kafka has gone on without a record."""
 _REBALANCE_POLL_S = 0.005
 
 
@@ -60,6 +64,7 @@ class Consumer(driver.Consumer):
     """Faust's consumer, that reads by the round from where the database says."""
 
     logger = _LOGGER
+    _looked = 0.0
 
     @property
     def _reader(self) -> Reader:
@@ -106,14 +111,15 @@ class Consumer(driver.Consumer):
                 await asyncio.sleep(0)
                 if records is None or self.should_stop:
                     break
-                if not records and not self._reader.has_late:
+                passed = await self._passed(records)
+                if not records and not passed and not self._reader.has_late:
                     continue
                 # What was fetched while a rebalance ends must not be thrown away with the agents' buffers.
                 while self.app.rebalancing and self._is_current(generation) and not self._is_stopping(fetcher):  # noqa: ASYNC110 - Faust offers a flag, not an event
                     await asyncio.sleep(_REBALANCE_POLL_S)
                 if self._is_stopping(fetcher) or not self.flow_active or not self._is_current(generation):
                     continue
-                await self._deliver(records, generation, next(sequence))
+                await self._deliver(records, passed, generation, next(sequence))
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
@@ -121,13 +127,42 @@ class Consumer(driver.Consumer):
             if not self.app.should_stop:
                 raise
 
-    async def _deliver(self, records: Mapping[Any, Sequence[Record]], generation: int, number: int) -> None:
+    async def _passed(self, records: Mapping[Any, Sequence[Record]]) -> dict[Partition, int]:
+        """How far Kafka has gone beyond what is applied and gave no record, of partitions without any in this fetch; looked at at times.
+
+        The marks of transactions are such: they have offsets and are given to nobody.
+        """
+        if time.monotonic() - self._looked < _LOOK_EVERY_S:
+            return {}
+        self._looked = time.monotonic()
+        applied = {
+            partition: self._reader.position(partition) for partition in self.assigned() if partition not in records
+        }
+        behind = {p: offset for p, offset in applied.items() if offset is not None and self.end_of(p) > offset}
+        if not behind:
+            return {}
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - as in `steer`
+
+        async def do() -> dict[Partition, int]:
+            found = {}
+            for partition in behind:
+                # One that is being taken away, or has no position for the moment, is looked at another time.
+                with suppress(IllegalStateError, TimeoutError):
+                    found[partition] = await asyncio.wait_for(consumer.position(TopicPartition(*partition)), _IDLE_S)
+            return found
+
+        reached = await self._thread.call_thread(do)
+        return {partition: offset for partition, offset in reached.items() if offset > behind[partition]}
+
+    async def _deliver(
+        self, records: Mapping[Any, Sequence[Record]], passed: Mapping[Partition, int], generation: int, number: int
+    ) -> None:
         """Hand one round to the agent as one Faust event, and wait until it is over or the flow is suspended by a rebalance."""
         by_partition = {Partition(tp.topic, tp.partition): found for tp, found in records.items()}
         partition = next(iter(by_partition or self.assigned()), None)
         if partition is None:
             return
-        fetch = Fetch(by_partition, generation)
+        fetch = Fetch(by_partition, generation, passed)
         tp = TP(*partition)
         value: Any = fetch
         message = ConsumerMessage(
@@ -160,6 +195,11 @@ class Consumer(driver.Consumer):
                     consumer.resume(tp)
 
         await self._thread.call_thread(do)
+
+    async def begins(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        """First offset of each partition's log, as Kafka has it now."""
+        first = await self.earliest_offsets(*(TP(*partition) for partition in partitions))
+        return {partition: first[TP(*partition)] for partition in partitions}
 
     def end_of(self, partition: Partition) -> int:
         """Next offset that will be written to a partition, as far as this consumer has heard; 0 before its first fetch."""

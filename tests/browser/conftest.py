@@ -31,7 +31,7 @@ from hub.routing.step import World, step
 from schemas.envelope import Event, Message
 from schemas.facts import Facts
 from schemas.references import case_reference
-from schemas.requests import Request, RequestReceived, RequestWithdrawn, Withdrawal
+from schemas.requests import Amendment, Request, RequestAmended, RequestReceived, RequestWithdrawn, Withdrawal
 from schemas.tasks import DeadlineExpired, ExpiredDeadline, StatusChange, TaskStatusChanged
 
 COUNCIL = "E06000999"
@@ -203,6 +203,29 @@ def stories(now: datetime) -> dict[str, Story]:
     withdrawn.says("assess-care", "social-care", "cancelled", 186, withdrawal=True)
     undoing = _discharge(now, "undoing", 90).says("check-home", "housing", "accepted", 80, reference="00012377")
     undoing.add(RequestWithdrawn, Withdrawal(), 2)
+    refused = _discharge(now, "change-refused", 120).says(
+        "check-home", "housing", "accepted", 110, reference="00012388"
+    )
+    refused.says("check-home", "housing", "completed", 100, answers={"steps_at_door": 4})
+    refused.says("fit-ramp", "housing", "accepted", 90, reference="00012389")
+    refused.add(RequestAmended, _moved(now, 9), 80)
+    refused.says(
+        "fit-ramp", "housing", "rejected", 70, revision=1, reason="The works order is already with a contractor"
+    )
+    unstopped = _discharge(now, "not-stopped", 120).says("check-home", "housing", "accepted", 110, reference="00012390")
+    unstopped.add(RequestWithdrawn, Withdrawal(), 50)
+    unstopped.says(
+        "check-home", "housing", "rejected", 40, revision=1, withdrawal=True, reason="The inspector is on the way"
+    )
+    unstopped.says("assess-care", "social-care", "cancelled", 30, revision=1, withdrawal=True)
+    again = _discharge(now, "asked-again", 120).says(
+        "check-home", "housing", "completed", 110, answers={"steps_at_door": 4}
+    )
+    again.says("fit-ramp", "housing", "accepted", 100, reference="00012391")
+    again.add(RequestAmended, Amendment(facts=Facts.model_validate({"mobility": "walks"})), 80)
+    again.says("fit-ramp", "housing", "cancelled", 70, revision=1, withdrawal=True)
+    again.add(RequestAmended, Amendment(facts=Facts.model_validate({"mobility": "wheelchair"})), 60)
+    again.says("fit-ramp", "housing", "accepted", 50, raising=2, reference="00012392")
     fresh = _discharge(now, "fresh", 0.05)
     needs_decision = Story("needs-decision", "decide-asked", {"uprn": "100023336956"}, now, 30)
     needs_decision.says("check-home", "housing", "rejected", 20, reason="Nobody was at home three times")
@@ -213,9 +236,17 @@ def stories(now: datetime) -> dict[str, Story]:
         "closed": closed,
         "withdrawn": withdrawn,
         "undoing": undoing,
+        "change-refused": refused,
+        "not-stopped": unstopped,
+        "asked-again": again,
         "fresh": fresh,
         "needs-decision": needs_decision,
     }
+
+
+def _moved(now: datetime, days_ahead: int) -> Amendment:
+    day = (now + timedelta(days=days_ahead)).date().isoformat()
+    return Amendment(facts=Facts.model_validate({"discharge_date": day}))
 
 
 def _due(story: Story, task: str) -> datetime:

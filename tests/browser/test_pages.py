@@ -25,6 +25,9 @@ PAGES = [
     "closed",
     "withdrawn",
     "undoing",
+    "change-refused",
+    "not-stopped",
+    "asked-again",
     "fresh",
     "needs-decision",
 ]
@@ -154,7 +157,10 @@ def test_a_request_made_by_form_has_a_page_at_once_although_kafka_is_away(web: A
 def test_a_decision_is_taken_on_the_page_of_the_case(web: Any, page: Page) -> None:
     page.goto(address(web, "needs-decision"))
     expect(page.locator(".lead")).to_contain_text("Waiting for Head of Testing to decide")
+    choice = page.get_by_role("radio", name="Check home")
+    expect(choice).not_to_be_checked()
 
+    choice.check()
     page.get_by_label("Your name").fill("J. Invented")
     page.get_by_role("button", name="Go on without it").click()
 

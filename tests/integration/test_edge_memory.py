@@ -45,6 +45,15 @@ def test_an_intention_is_found_by_whoever_comes_next_and_an_outcome_ends_it(memo
     assert memory.effect_of("00012345") == row == memory.effect("a")
 
 
+def test_an_effect_knows_which_instruction_it_is(memory: EdgeMemory) -> None:
+    memory.begin("a", case="x", task="y", kind=Kind.CHANGED, place=PLACE, at_ms=1000, raising=2, revision=3)
+
+    row = memory.effect("a")
+
+    assert row is not None
+    assert (row.raising, row.revision) == (2, 3)
+
+
 def test_what_the_legacy_system_refused_is_remembered_with_its_reason(memory: EdgeMemory) -> None:
     begin(memory, "a")
     row = memory.finish("a", Receipt(status=TaskStatus.REJECTED, reason="No such tenancy"), 3000)

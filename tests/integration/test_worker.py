@@ -336,6 +336,30 @@ def test_a_worker_killed_again_and_again_loses_nothing_and_does_nothing_twice(si
     assert last.stop() == 0
 
 
+def test_the_marks_that_transactions_leave_in_the_log_are_gone_over(site: Site, start: Start) -> None:
+    request = Tipping()
+    producer = Producer(
+        {
+            "bootstrap.servers": site.kafka,
+            "partitioner": "murmur2_random",
+            "transactional.id": site.group,
+            "log_level": 0,
+        }
+    )
+    producer.init_transactions(WITHIN_S)
+
+    worker = start(site)
+    worker.says("worker ready")
+    for event in request.story():
+        producer.begin_transaction()
+        producer.produce("case-events", event.encode(), event.partitionkey.encode())
+        producer.commit_transaction(WITHIN_S)
+    until(lambda: [case.status for case in site.cases().values()] == [CaseStatus.FINISHED])
+    site.reaches(sum(site._ends("case-events").values()))
+
+    assert worker.stop() == 0
+
+
 def test_what_cannot_be_understood_is_set_aside_with_its_reason_and_the_rest_flows(site: Site, start: Start) -> None:
     request, stray = Tipping(), Tipping()
     good = stray.reported().encode()

@@ -74,10 +74,19 @@ def test_facts_given_to_a_department_are_those_asked_for_and_no_others() -> None
     assert facts.only(["mobility", "uprn"]).known() == {"uprn": "100000000017", "mobility": "walks"}
 
 
-def test_a_protected_person_is_nowhere() -> None:
-    facts = Facts.model_validate({"person_name": "Ada Invented", "uprn": "100000000017", "protected_address": True})
+def test_a_protected_person_is_nowhere_and_every_department_is_told_that_they_are_protected() -> None:
+    places = {"uprn": "100000000017", "tenancy_ref": "000017/01"}
+    facts = Facts.model_validate({"person_name": "Ada Invented", "protected_address": True} | places)
 
-    assert facts.only(["person_name", "uprn", "address"]).known() == {"person_name": "Ada Invented"}
+    told = facts.only(["person_name", "uprn", "address", "tenancy_ref"]).known()
+
+    assert told == {"person_name": "Ada Invented", "protected_address": True}
+
+
+def test_of_a_person_who_is_not_protected_nothing_is_said_of_that() -> None:
+    facts = Facts.model_validate({"uprn": "100000000017", "protected_address": False})
+
+    assert facts.only(["uprn"]).known() == {"uprn": "100000000017"}
 
 
 SECONDS = st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone

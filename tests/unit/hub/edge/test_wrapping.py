@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,7 +14,7 @@ from schemas.facts import Facts
 from schemas.housing import WorksOrder, WorksOrderChanged
 from schemas.references import case_reference
 from schemas.social_care import ReferralChanged
-from schemas.tasks import TaskStatus, TaskStatusChanged, TaskWithdrawal, TaskWithdrawn, Work
+from schemas.tasks import Task, TaskChanged, TaskStatus, TaskStatusChanged, TaskWithdrawal, TaskWithdrawn, Work
 
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 LATER = datetime(2026, 11, 4, 9, 0, tzinfo=UTC)
@@ -69,6 +70,48 @@ def test_progress_goes_to_its_case_with_the_answers_and_the_reference_is_learned
     assert (event.correlationid, event.partitionkey, event.causationid) == (CASE, CASE, UUID(EFFECT.effect_key))
     assert (event.data.task, event.data.status, event.data.answers.steps_at_door) == ("check-home", "completed", 3)
     assert wrapped.learned == {EFFECT.effect_key: "00012345"}
+
+
+@pytest.mark.parametrize(
+    ("status", "found_by", "revision"),
+    [
+        # A booking file with a change in it was refused: the change is, and not the booking.
+        (TaskStatus.REJECTED, "effect_key", 3),
+        # The record says how the task goes, whichever instruction it names.
+        (TaskStatus.COMPLETED, "effect_key", 0),
+        (TaskStatus.REJECTED, "legacy_key", 0),
+    ],
+)
+def test_what_is_refused_is_the_change_that_a_record_names(status: TaskStatus, found_by: str, revision: int) -> None:
+    change = replace(EFFECT, kind=Kind.CHANGED, raising=2, revision=3)
+    key = EFFECT.effect_key if found_by == "effect_key" else None
+    item = progress(status=status, effect_key=key, legacy_key="00012345")
+
+    ((_, event),) = wrap(SPEAKER, RECORD, [item], lambda _: change, LATER).events
+
+    assert isinstance(event, TaskStatusChanged)
+    assert (event.data.raising, event.data.revision, event.data.withdrawal) == (2, revision, False)
+
+
+def test_a_refused_withdrawal_answers_the_withdrawal() -> None:
+    stop = replace(EFFECT, kind=Kind.WITHDRAWN, raising=2, revision=1)
+
+    ((_, event),) = wrap(SPEAKER, RECORD, [progress(status=TaskStatus.REJECTED)], lambda _: stop, LATER).events
+
+    assert isinstance(event, TaskStatusChanged)
+    assert (event.data.raising, event.data.revision, event.data.withdrawal) == (2, 1, True)
+
+
+def test_a_receipt_says_which_instruction_it_answers() -> None:
+    common = {"source": "/E06000999/worker", "correlationid": CASE, "partitionkey": CASE, "council": "E06000999"}
+    task = Task(
+        task="check-home", raising=2, revision=3, department=Department.HOUSING, work=Work.HOME_CHECK, asks="Look"
+    )
+    change = TaskChanged.model_validate({"id": uuid4(), "time": NOW, "effectiveat": NOW, "data": task, **common})
+
+    said = report(SPEAKER, change, Receipt(status=TaskStatus.REJECTED), LATER).data
+
+    assert (said.raising, said.revision, said.status, said.withdrawal) == (2, 3, TaskStatus.REJECTED, False)
 
 
 def test_progress_of_nobodys_task_is_counted_and_dropped() -> None:

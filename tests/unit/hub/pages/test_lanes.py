@@ -124,6 +124,24 @@ def test_a_case_that_has_ended_has_no_present_and_ends_with_its_last_event() -> 
     assert drawing.lanes[2].rows[0].label.words == "not needed"
 
 
+def test_a_task_that_was_asked_for_again_is_drawn_as_it_goes_now() -> None:
+    told = case()
+    again = told.tasks[1].model_copy(
+        update={"raising": 2, "state": TaskState.ACCEPTED, "since": START + timedelta(hours=80)}
+    )
+    second = {"raising": 2}
+    entries = [
+        *ENTRIES[3:],
+        entry(EntryKind.TASK_STATUS, "assess-care", 60, "cancelled"),
+        entry(EntryKind.TASK_RAISED, "assess-care", 70).model_copy(update=second),
+        entry(EntryKind.TASK_STATUS, "assess-care", 80, "accepted").model_copy(update=second),
+    ]
+
+    drawing = draw(told.model_copy(update={"tasks": (again,)}), entries, JOURNEY, NOW, width=900, beside=True)
+
+    assert [bar.state for bar in drawing.lanes[0].rows[0].bars] == ["asked", "accepted"]
+
+
 def test_a_case_that_took_seconds_can_still_be_read() -> None:
     quick = Case(
         reference="x",

@@ -29,6 +29,7 @@ class Group:
         self.is_stopping = False
         self.read_from: dict[Partition, int] = {}
         self.held: list[Partition] = []
+        self.first = 0
 
     def is_ours(self, generation: int) -> bool:
         return generation == self.generation
@@ -36,6 +37,9 @@ class Group:
     async def steer(self, read_from: Mapping[Partition, int], hold: Collection[Partition]) -> None:
         self.read_from |= read_from
         self.held += hold
+
+    async def begins(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        return dict.fromkeys(partitions, self.first)
 
 
 class Kafka:
@@ -82,8 +86,13 @@ class Worker:
     async def assigned(self) -> None:
         await self.rounds.locate({Partition("case-events", number): (0, 1000) for number in range(4)})
 
-    async def fetches(self, records: Mapping[Partition, Sequence[Any]], generation: int = 1) -> None:
-        await self.rounds.run(Fetch(records, generation))
+    async def fetches(
+        self,
+        records: Mapping[Partition, Sequence[Any]],
+        generation: int = 1,
+        passed: Mapping[Partition, int] | None = None,
+    ) -> None:
+        await self.rounds.run(Fetch(records, generation, passed or {}))
 
     def progress(self, partition: Partition) -> int:
         return self.store.positions({partition: 0})[partition]
@@ -243,6 +252,89 @@ def test_a_partition_whose_outputs_are_late_is_held_and_joins_later_while_the_ot
     assert worker.group.read_from == {late.partition: 1}
     assert not worker.rounds.has_late
     assert len([item for item in worker.kafka.sent if item[0] == late.partition.number]) == 2
+
+
+def test_a_record_behind_a_hole_is_applied_once_kafka_shows_the_hole_again(worker: Worker, new_case: NewCase) -> None:
+    case = new_case("one")
+    behind = {case.partition: [case.record(3, case.reported())]}
+
+    async def story() -> None:
+        await worker.assigned()
+        await worker.fetches(behind)
+        assert worker.group.read_from == {case.partition: 0}
+        assert worker.kafka.sent == []
+        await worker.fetches({})
+        await worker.fetches(behind)
+
+    asyncio.run(story())
+
+    assert worker.stored(case) == [case.reference]
+    assert worker.progress(case.partition) == worker.rounds.position(case.partition) == 4
+
+
+def test_a_record_that_shows_itself_only_when_it_is_read_again_is_not_skipped(
+    worker: Worker, new_case: NewCase
+) -> None:
+    case = new_case("one")
+
+    async def story() -> None:
+        await worker.assigned()
+        await worker.fetches({case.partition: [case.record(1, case.cleared())]})
+        await worker.fetches({case.partition: [case.record(0, case.reported()), case.record(1, case.cleared())]})
+
+    asyncio.run(story())
+
+    assert [topic for _, topic, _ in worker.kafka.sent].count("housing-tasks") == 1
+    assert worker.progress(case.partition) == 2
+
+
+def test_a_hole_seen_before_a_rebalance_is_read_again_after_it(worker: Worker, new_case: NewCase) -> None:
+    case = new_case("one")
+    behind = {case.partition: [case.record(3, case.reported())]}
+
+    async def story() -> None:
+        await worker.assigned()
+        await worker.fetches(behind)
+        worker.group.generation = 2
+        await worker.assigned()
+        await worker.fetches(behind, generation=2)
+
+    asyncio.run(story())
+
+    assert worker.stored(case) == []
+    assert worker.rereads("hole") == 2
+
+
+def test_the_mark_of_a_transaction_at_the_end_of_the_log_is_left_behind(worker: Worker, new_case: NewCase) -> None:
+    case = new_case("one")
+
+    async def story() -> None:
+        await worker.assigned()
+        await worker.fetches({case.partition: [case.record(0, case.reported())]})
+        await worker.fetches({}, passed={case.partition: 2})
+        assert worker.progress(case.partition) == 1
+        await worker.fetches({}, passed={case.partition: 2})
+
+    asyncio.run(story())
+
+    assert worker.progress(case.partition) == worker.rounds.position(case.partition) == 2
+
+
+def test_a_hole_that_retention_made_is_a_matter_for_a_person(worker: Worker, new_case: NewCase) -> None:
+    case = new_case("one")
+    behind = {case.partition: [case.record(3, case.reported())]}
+    worker.group.first = 3
+
+    async def story() -> None:
+        await worker.assigned()
+        await worker.fetches(behind)
+        await worker.fetches(behind)
+
+    with pytest.raises(
+        ConfigurationError, match=r"retention deleted records before they were applied\. .*the log begins at 3"
+    ):
+        asyncio.run(story())
+    assert worker.progress(case.partition) == 0
 
 
 def test_an_output_that_kafka_refuses_ends_the_process_with_nothing_written(worker: Worker, new_case: NewCase) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import faust
 import pytest
+from aiokafka import AIOKafkaConsumer
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage
@@ -46,6 +47,8 @@ def test_every_method_overridden_is_there_and_takes_the_same(
         (BaseConsumer, "perform_seek", ["self"]),
         (driver.AIOKafkaConsumerThread, "seek_wait", ["self", "partitions"]),
         (driver.AIOKafkaConsumerThread, "_ensure_consumer", ["self"]),
+        (driver.Consumer, "earliest_offsets", ["self", "partitions"]),
+        (AIOKafkaConsumer, "position", ["self", "partition"]),
         (driver.Producer, "_ensure_producer", ["self"]),
         (faust.Schema, "compile", ["self", "app", "on_key_decode_error", "on_value_decode_error", "default_propagate"]),
     ],
