@@ -26,6 +26,7 @@ from hub.edge.memory import EffectRow, Kind, State
 from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.source_runner import BROKEN_FOR_S, Edge
 from hub.edge.wrapping import KINDS, report
+from hub.failpoints import Failpoint, reach
 from schemas.envelope import EVENT_HEADERS
 from schemas.tasks import TaskChanged, TaskRaised, TaskStatus, TaskWithdrawn
 from schemas.topics import CASE_EVENTS, TASKS, UnreadableEvent
@@ -100,6 +101,7 @@ class SinkRunner:
         if self._outgoing:
             self._edge.sender.send(self._outgoing)
             self._outgoing = []
+            reach(Failpoint.SINK_REPORTED)
         if self._done:
             self._receiver.commit(self._done.values())
             self._done = {}
@@ -135,18 +137,22 @@ class SinkRunner:
         """One instruction for this connector: apply it unless that has been done, and report."""
         memory, case, task, kind = self._edge.memory, event.partitionkey, event.data.task, KINDS[type(event)]
         key, began = event.id.hex, time.monotonic()
+        reach(Failpoint.SINK_TAKEN)
         others = [row for row in memory.task_rows(case, task) if row.effect_key != key]
         before = memory.begin(key, case=case, task=task, kind=kind, place=record.place, at_ms=_now_ms())
         row = before if before is not None and before.receipt is not None else None
         outcome = "repeated"
         if row is None:
+            reach(Failpoint.SINK_INTENDED)
             try:
                 receipt = self._receipt(event, others, in_doubt=before is not None and before.perhaps_written)
             except TranslationError as error:
                 memory.set_aside(key, perhaps_written=isinstance(error, PerhapsWritten))
                 self._set_aside(record, error.code, f"{self._edge.speaker.connector}: {error}")
                 return
+            reach(Failpoint.SINK_WRITTEN)
             row = memory.finish(key, receipt, _now_ms())
+            reach(Failpoint.SINK_FINISHED)
             outcome = str(receipt.status)
         self._report(event, row)
         self._edge.metrics.effects.labels(outcome).inc()

@@ -29,6 +29,7 @@ from hub.edge.memory import EdgeMemory, EffectRow, Held
 from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.wrapping import Speaker, Wrapped, wrap
+from hub.failpoints import Failpoint, reach
 from schemas.envelope import EVENT_HEADERS
 from schemas.topics import FACTS
 
@@ -119,6 +120,7 @@ class SourceRunner:
     def _take(self, connector: SourceConnector[Any], batch: Batch) -> bool:
         """One batch: translate, send, await, checkpoint. Whether anything in it was new."""
         began = time.monotonic()
+        reach(Failpoint.SOURCE_READ)
         fresh = [record for record in batch.records if record.position not in self._sent]
         outcomes = [self._understand(connector, record) for record in fresh]
         if self._edge.stop.is_set() and any(outcome is None for outcome in outcomes):
@@ -126,6 +128,7 @@ class SourceRunner:
         understood = [outcome for outcome in outcomes if isinstance(outcome, Wrapped)]
         aside = [outcome for outcome in outcomes if isinstance(outcome, _Aside)]
         self._edge.sender.send([*_outgoing(understood), *(self._letter(item.letter) for item in aside)])
+        reach(Failpoint.SOURCE_ACKNOWLEDGED)
         self._edge.memory.move_on(
             self._dataset,
             batch.checkpoint,
@@ -133,6 +136,7 @@ class SourceRunner:
             held_records=[item.held for item in aside],
             at_ms=round(time.time() * 1000),
         )
+        reach(Failpoint.SOURCE_CHECKPOINTED)
         self._remember(record.position for record in fresh)
         self._count(batch, understood, aside, took_s=time.monotonic() - began)
         return bool(fresh)

@@ -34,6 +34,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from hub.failpoints import Failpoint, reach
+
 metadata = MetaData()
 
 outbox = Table(
@@ -209,6 +211,7 @@ class Outbox:
             for _, answer in share:
                 answer.set_exception(OutboxUnavailable(f"the outbox's database failed ({type(error).__name__})"))
             return
+        reach(Failpoint.WEB_COMMITTED)
         for row, answer in share:
             answer.set_result(receipts[row.key])
         self.arrived.set()

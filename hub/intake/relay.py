@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from hub.edge.messages import Outgoing
+from hub.failpoints import Failpoint, reach
 from hub.intake.outbox import Outbox
 from schemas.topics import CASE_EVENTS
 
@@ -87,6 +88,7 @@ class Relay:
         """Send until nothing is left, or the process stops."""
         while not self._stop.is_set() and (waiting := self._outbox.unsent(_SHARE)):
             sender.send([Outgoing(CASE_EVENTS.name, row.reference.encode(), row.event.encode()) for row in waiting])
+            reach(Failpoint.RELAY_ACKNOWLEDGED)
             self._outbox.sent([row.seq for row in waiting], _now_ms())
         if monotonic() >= self._forget_at:
             self._outbox.forget(_now_ms() - _KEEP_MS)
