@@ -63,7 +63,6 @@ def test_killed_between_memory_and_commit(site: Site, start: Start, seen: Callab
 
 
 def killed_at(site: Site, start: Start, failpoint: str, seen: Callable[[str], None]) -> None:
-    begun = site.progress()
     events = ask(site)
     kills = 0
 
@@ -73,7 +72,7 @@ def killed_at(site: Site, start: Start, failpoint: str, seen: Callable[[str], No
             kills += 1
         events += ask(site, 20)
     start(site)
-    site.reaches(begun + events)
+    site.applies_everything()
 
     verdict = judged(site)
     assert not verdict, str(verdict)
@@ -91,11 +90,10 @@ def killed_at(site: Site, start: Start, failpoint: str, seen: Callable[[str], No
 def test_a_record_the_hub_fails_on_is_set_aside_once_and_the_rest_flows(
     site: Site, start: Start, seen: Callable[[str], None]
 ) -> None:
-    begun = site.progress()
     events = ask(site)
 
     worker = start(site, "worker.routed:%50:raise")
-    site.reaches(begun + events)
+    site.applies_everything()
     until(lambda: worker.process.poll() is None)
 
     letters = dump(site.kafka, "case-events-dlq", site.begin["case-events-dlq"])
@@ -118,15 +116,14 @@ def test_a_deadline_that_passed_while_nobody_looked_is_raised_once(
     site: Site, start: Start, seen: Callable[[str], None]
 ) -> None:
     requests = [Tipping(LONG_AGO) for _ in range(20)]
-    begun = site.progress()
     for request in requests:
         site.send(request.reported())
     site.sent()
 
     assert start(site, "worker.deadlines-sent:1:kill").process.wait(60) == -9
     worker = start(site)
-    site.reaches(begun + 2 * len(requests))
     until(lambda: site.rows(tables.deadlines) == [])
+    site.applies_everything()
     assert worker.stop() == 0
 
     verdict = judged(site)
@@ -148,15 +145,14 @@ def test_a_deadline_that_passed_while_nobody_looked_is_raised_once(
     twins=("cases-are-forgotten",),
 )
 def test_a_replay_of_the_whole_topic_does_nothing_twice(site: Site, start: Start, seen: Callable[[str], None]) -> None:
-    begun = site.progress()
     events = ask(site, 60)
     first = start(site)
-    site.reaches(begun + events)
+    site.applies_everything()
     assert first.stop() == 0
 
     site.set_back()
     start(site)
-    site.reaches(begun + events)
+    site.applies_everything()
 
     verdict = judged(site)
     assert not verdict, str(verdict)

@@ -186,6 +186,10 @@ class Site:
                     .values(next_offset=offset)
                 )
 
+    def applies_everything(self) -> None:
+        """Wait until everything that is on the topic is applied."""
+        until(lambda: self.progress() == sum(self._ends("case-events").values()))
+
     def cases(self) -> dict[str, Case]:
         return {row.reference: Case.model_validate_json(row.body) for row in self.rows(tables.cases)}
 
