@@ -8,6 +8,7 @@ every consumer ignores it; anything else said twice is a doubled effect.
 
 import json
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 _STEPS = {"clear-estate": "housing-tasks", "collect-load": "transport-tasks"}
 _QUIET = {"enable.auto.commit": False, "log_level": 0, "group.id": "oracle", "isolation.level": "read_uncommitted"}
@@ -59,7 +60,7 @@ def dump(bootstrap: str, topic: str, begin: Mapping[int, int] | None = None) -> 
         partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
         ends = {}
         for number in partitions:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30)
+            low, high = _watermarks(consumer, TopicPartition(topic, number))
             first = max(low, (begin or {}).get(number, low))
             if first < high:
                 ends[number] = (first, high)
@@ -77,6 +78,17 @@ def dump(bootstrap: str, topic: str, begin: Mapping[int, int] | None = None) -> 
                 headers = {each[0]: each[1] for each in message.headers() or [] if isinstance(each[1], bytes)}
                 found.append(Record(number, offset, message.key(), message.value(), headers))
         return found
+
+
+def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    """First and next offset; a partition made a moment ago may still be without a leader, and is asked again."""
+    until = time.monotonic() + 30
+    while True:
+        try:
+            return consumer.get_watermark_offsets(partition, timeout=30)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > until:
+                raise
 
 
 def judge_worker(

@@ -1,0 +1,117 @@
+"""Faults of the connectors: killed at every step between a legacy system and its topic, in both directions."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.sdk.simulation import BackOffice
+from tests.faults.conftest import environment, eventually
+from tests.faults.oracles import Record, dump
+from tests.oracle import legacy
+from tests.sites.connector import ConnectorSite
+from tests.sites.worker import PARTITIONS
+
+CLASSES = {
+    "universal_housing": legacy.housing,
+    "social_care_soap": legacy.social_care,
+    "transport_files": legacy.transport,
+}
+SINK_STEPS = ("sink.taken", "sink.intended", "sink.written", "sink.finished", "sink.reported")
+SOURCE_STEPS = ("source.read", "edge.sent", "source.acknowledged", "source.checkpointed")
+IDLE = BackOffice(accept_s=1e9)
+BUSY = BackOffice(accept_s=0.2, work_s=0.4, reject_share=0, stall_share=0)
+
+
+@contextmanager
+def site_of(connector: str, folder: Path, kafka: str, office: BackOffice) -> Iterator[ConnectorSite]:
+    """A connector that has nothing of earlier tests before it."""
+    with ConnectorSite(folder, kafka, PARTITIONS, connector, office) as site:
+        yield site
+
+
+def ends(kafka: str, topic: str) -> dict[int, int]:
+    """The next offset of every partition."""
+    found = dict.fromkeys(range(PARTITIONS), 0)
+    for record in dump(kafka, topic):
+        found[record.partition] = max(found[record.partition], record.offset + 1)
+    return found
+
+
+def statuses(records: Iterable[Record], effect: str) -> list[dict[str, Any]]:
+    """What was said of one instruction."""
+    events = [json.loads(record.value or b"null") for record in records]
+    return [event for event in events if (event["causationid"] or "").replace("-", "") == effect]
+
+
+def all_of(records: list[Record], effects: list[str], status: str) -> list[Record] | None:
+    """The records, once every one of these instructions has come so far."""
+    reached = all(any(each["data"]["status"] == status for each in statuses(records, key)) for key in effects)
+    return records if reached else None
+
+
+@pytest.mark.fault(
+    "T07",
+    "kill -9 of the sink after poll, after intent, after the legacy system's commit, after the ledger, before the offset",
+    invariants="I2",
+    oracle="O2 O3",
+    twins=("ledger-without-intent",),
+)
+@pytest.mark.parametrize("connector", CLASSES)
+def test_a_sink_killed_at_every_step_writes_each_instruction_once(
+    connector: str, tmp_path: Path, kafka: str, seen: Callable[[str], None]
+) -> None:
+    with site_of(connector, tmp_path, kafka, IDLE) as site:
+        begin = ends(kafka, "case-events")
+        asked = []
+        for step in SINK_STEPS:
+            asked += site.ask(4)
+            assert site.start(environment(f"{step}:1:kill")).wait(90) == -9, (tmp_path / "connector.log").read_text()
+        site.start(environment())
+        keys = [event.id.hex for event in asked]
+
+        reported = eventually(lambda: all_of(dump(kafka, "case-events", begin), keys, "accepted"))
+
+    written = CLASSES[connector](tmp_path / "legacy").raised
+    assert {key: written[key] for key in keys} == dict.fromkeys(keys, 1)
+    receipts = [Counter(str(event["id"]) for event in statuses(reported, key)) for key in keys]
+    assert all(len(ids) == 1 for ids in receipts), "a report of one instruction under two ids"
+    seen(f"{connector}: {len(keys)} instructions, {len(SINK_STEPS)} kills")
+
+
+@pytest.mark.fault(
+    "T01 T02 T03",
+    "kill -9 of the source after reading, after sending, after the acknowledgement, after the checkpoint",
+    invariants="I1",
+    oracle="O1 O2",
+    twins=("checkpoint-first", "records-have-drawn-ids"),
+)
+@pytest.mark.parametrize("connector", CLASSES)
+def test_a_source_killed_at_every_step_says_everything_under_one_id(
+    connector: str, tmp_path: Path, kafka: str, seen: Callable[[str], None]
+) -> None:
+    with site_of(connector, tmp_path, kafka, BUSY) as site:
+        begin = ends(kafka, "case-events")
+        asked = []
+        for step in SOURCE_STEPS:
+            asked += site.ask(3)
+            assert site.start(environment(f"{step}:3:kill")).wait(90) == -9, (tmp_path / "connector.log").read_text()
+        site.start(environment())
+        keys = [event.id.hex for event in asked]
+
+        said = eventually(lambda: all_of(dump(kafka, "case-events", begin), keys, "completed"))
+
+    for key in keys:
+        by_content = Counter(
+            (str(event["data"]), str(event["effectiveat"]), str(event["id"])) for event in statuses(said, key)
+        )
+        contents = Counter(content[:2] for content in by_content)
+        twice = [each for each in by_content if contents[each[:2]] > 1]
+        assert not twice, "one version of a record under two ids"
+    records = {record.key: record.state for record in CLASSES[connector](tmp_path / "legacy").records}
+    assert {key: records[key] for key in keys} == dict.fromkeys(keys, "completed")
+    seen(f"{connector}: {len(keys)} records to their end, {len(SOURCE_STEPS)} kills")
