@@ -77,13 +77,14 @@ class ConnectorSite:
     def ask(self, number: int) -> list[TaskRaised]:
         """So many instructions on the topic, each of a case of its own."""
         producer = Producer({"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "log_level": 0})
-        events = [self._instruction() for _ in range(number)]
+        events = [self.instruction() for _ in range(number)]
         for event in events:
             producer.produce(self.tasks_topic, event.encode(), event.partitionkey.encode())
         assert producer.flush(60) == 0
         return events
 
-    def _instruction(self) -> TaskRaised:
+    def instruction(self) -> TaskRaised:
+        """The next one, not yet on the topic."""
         self._asked += 1
         works = self.manifest.tasks
         work = works[self._asked % len(works)]
