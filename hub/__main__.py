@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
@@ -50,6 +51,9 @@ def hub(ctx: click.Context, settings: Path | None) -> None:
 
 def main() -> None:
     """Entry point of the console script; turns the hub's own errors into a sentence and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a letter shows ? for it
     try:
         hub(prog_name="hub")
     except ConfigurationError as error:

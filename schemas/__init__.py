@@ -10,6 +10,8 @@ Read in this order:
     housing, social_care, transport      what departments tell one another
     topics        what travels where, who owns it, and how bytes become an event
     identifiers   UPRN, NHS number and the like: repaired or refused
+    times         days and moments within the years one can count in
     privacy       the tag on every field
+    fields        one field of a model by itself
     publish       JSON Schemas for everybody else, in `published/`; an invented example of each event in `examples/`
 """

@@ -11,11 +11,12 @@ from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.identifiers import CouncilCode
 from schemas.privacy import Privacy
 from schemas.references import CaseReference
+from schemas.times import Moment
 
 EVENT_HEADERS: tuple[tuple[str, bytes], ...] = (("content-type", b"application/cloudevents+json"),)
 """What stands beside every event on a topic."""
@@ -72,7 +73,7 @@ class Event(BaseModel):
     """Department or subject, past-tense fact, version: housing.tenancy-ended.v1."""
     subject: Annotated[str | None, Privacy.PERSONAL] = None
     """The legacy record it is about, where there is one."""
-    time: Annotated[AwareDatetime, Privacy.NONE]
+    time: Annotated[Moment, Privacy.NONE]
     """When the hub saw it."""
     datacontenttype: Annotated[Literal["application/json"], Privacy.NONE] = "application/json"
     """The form of `data`."""
@@ -84,9 +85,9 @@ class Event(BaseModel):
     """The Kafka key: the case, or the subject of a department's fact."""
     council: Annotated[CouncilCode, Privacy.NONE]
     """GSS code of the council."""
-    effectiveat: Annotated[AwareDatetime, Privacy.NONE]
+    effectiveat: Annotated[Moment, Privacy.NONE]
     """When it became true in the world."""
-    recordedat: Annotated[AwareDatetime | None, Privacy.NONE] = None
+    recordedat: Annotated[Moment | None, Privacy.NONE] = None
     """When it was keyed into the legacy system, where that is known."""
     channel: Annotated[Channel, Privacy.NONE] = Channel.SYSTEM
     """How it came in."""

@@ -5,15 +5,17 @@ names (`Facts.only`), and a department's answers come back in the same words. A 
 """
 
 from collections.abc import Iterable
-from datetime import date, time
+from datetime import time
 from enum import StrEnum
-from typing import Annotated, Self
+from types import UnionType
+from typing import Annotated, Any, Self, Union, get_args, get_origin
 
 from pydantic import Field
 
 from schemas.envelope import Message
 from schemas.identifiers import GridReference, NhsNumber, Postcode, Uprn
 from schemas.privacy import Privacy
+from schemas.times import Day
 
 
 class Mobility(StrEnum):
@@ -54,7 +56,7 @@ class Facts(Message):
     """Name of the person it is about, as they give it."""
     phone: Annotated[Annotated[str, Field(max_length=20)] | None, Privacy.PERSONAL] = None
     """Telephone number."""
-    date_of_birth: Annotated[date | None, Privacy.PERSONAL] = None
+    date_of_birth: Annotated[Day | None, Privacy.PERSONAL] = None
     """Date of birth."""
     nhs_number: Annotated[NhsNumber | None, Privacy.PERSONAL] = None
     """NHS number."""
@@ -73,7 +75,7 @@ class Facts(Message):
     mobility: Annotated[Mobility | None, Privacy.SPECIAL] = None
     """How the person gets about."""
 
-    discharge_date: Annotated[date | None, Privacy.SPECIAL] = None
+    discharge_date: Annotated[Day | None, Privacy.SPECIAL] = None
     """The day the person is expected to leave hospital."""
     hospital_site: Annotated[ShortText | None, Privacy.SPECIAL] = None
     """Hospital and ward."""
@@ -94,7 +96,7 @@ class Facts(Message):
     """The home the household moves to."""
     to_address: Annotated[ShortText | None, Privacy.PERSONAL] = None
     """Address of the new home in one line."""
-    move_date: Annotated[date | None, Privacy.PERSONAL] = None
+    move_date: Annotated[Day | None, Privacy.PERSONAL] = None
     """First day at the new address."""
     receives_care: Annotated[bool | None, Privacy.SPECIAL] = None
     """Whether social care supports someone in the household."""
@@ -134,3 +136,11 @@ PLACES = frozenset({"uprn", "address", "postcode", "from_uprn", "to_uprn", "to_a
 
 LABELS: dict[str, str] = {name: (field.description or name) for name, field in Facts.model_fields.items()}
 """What each fact is, in a sentence."""
+
+
+def kind_of(name: str) -> Any:
+    """The plain type of a fact, out of its optional and its annotations: str, int, bool, date, time, an enum, GridReference."""
+    kind: Any = Facts.model_fields[name].annotation
+    while get_origin(kind) in {Union, UnionType, Annotated}:
+        kind = next(part for part in get_args(kind) if part is not type(None))
+    return kind

@@ -1,5 +1,6 @@
 """What the hub asks of a department (`<department>-tasks`) and what the department says back (`case-events`)."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from schemas.envelope import Classification, Department, Event, Message
 from schemas.facts import Facts
 from schemas.privacy import Privacy
 from schemas.references import Slug
+from schemas.times import Moment
 
 
 class Work(StrEnum):
@@ -127,7 +129,7 @@ class ExpiredDeadline(Message):
 
     task: Annotated[Slug, Privacy.NONE]
     """The task that was due."""
-    due: Annotated[AwareDatetime, Privacy.NONE]
+    due: Annotated[Moment, Privacy.NONE]
     """When it was due; a deadline that has moved since is ignored."""
 
 
@@ -138,6 +140,6 @@ class DeadlineExpired(Event):
     data: Annotated[ExpiredDeadline, Privacy.NONE]
 
 
-def deadline_name(task: str, due: AwareDatetime) -> str:
+def deadline_name(task: str, due: datetime) -> str:
     """The name from which a deadline's event id is computed: it expires once, however often the timer looks."""
     return f"deadline|{task}|{due.isoformat()}"

@@ -10,15 +10,17 @@ from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from hub.intake.problems import Fault, Kind, Refusal
 from hub.journeys.model import Journey, Journeys
 from schemas.cases import Verdict
 from schemas.envelope import Channel
 from schemas.facts import Facts
+from schemas.fields import reader_of
 from schemas.identifiers import LgilCode, LgslCode
 from schemas.references import Slug
+from schemas.times import Moment
 
 LIMIT_BYTES = 64 * 1024
 """Largest body that is read."""
@@ -37,7 +39,7 @@ class Told(_Body):
 
     channel: Channel = Channel.ONLINE
     """How it came in."""
-    effective_at: AwareDatetime | None = None
+    effective_at: Moment | None = None
     """When it became true in the world; now, where left out."""
 
 
@@ -253,23 +255,16 @@ def _shape(model: type[_Body], body: Body) -> Iterator[Fault]:
                 yield Fault("/facts", 'Facts are an object: {"uprn": ...}.')
         else:
             try:
-                _adapter(model, name).validate_python(body[name])
+                reader_of(model, name).validate_python(body[name])
             except ValidationError as error:
                 for item in error.errors(include_url=False, include_input=False, include_context=False):
                     yield Fault(f"/{name}", in_words(item))
 
 
-def _adapter(model: type[_Body], name: str) -> TypeAdapter[Any]:
-    # Annotated of what is only known at run time: a type to pydantic, and Any to a checker.
-    field: Any = model.model_fields[name]
-    kind: Any = Annotated[field.annotation, field]
-    return TypeAdapter(kind)
-
-
 def _time(body: Body, now: datetime) -> Iterator[Fault]:
     """A thing that is yet to become true has not happened: such a time would outrank everything said later."""
     try:
-        at = TypeAdapter(AwareDatetime | None).validate_python(body.get("effective_at"))
+        at = TypeAdapter(Moment | None).validate_python(body.get("effective_at"))
     except ValidationError:
         return
     if at is not None and at > now + AHEAD:

@@ -133,9 +133,17 @@ class Due:
 
 
 _CLOCK = re.compile(
-    r"(?:(?P<amount>\d+) (?P<unit>hour|day|working day|week|month)s?(?: (?P<anchor>before|after) (?P<fact>[a-z_]+))?"
-    r"|on (?P<on>[a-z_]+))(?:, counted from the next working day after (?P<cut_off>\d{1,2}:\d{2}))?"
+    r"(?:(?P<amount>[0-9]+) (?P<unit>hour|day|working day|week|month)s?(?: (?P<anchor>before|after) (?P<fact>[a-z_]+))?"
+    r"|on (?P<on>[a-z_]+))(?:, counted from the next working day after (?P<cut_off>[0-9]{1,2}:[0-9]{2}))?"
 )
+LONGEST: Mapping[Unit, int] = {
+    Unit.HOUR: 87_600,
+    Unit.DAY: 3_650,
+    Unit.WORKING_DAY: 2_500,
+    Unit.WEEK: 520,
+    Unit.MONTH: 120,
+}
+"""Ten years in each unit. No statute knows a longer clock; a longer one in a journey is a slip of the pen."""
 
 
 def parse_due(text: str) -> Due:
@@ -144,19 +152,41 @@ def parse_due(text: str) -> Due:
     A working-day clock may have a cut-off: `5 working days, counted from the next working day after 16:30`.
 
     Raises:
-        ValueError: it does not read like any of these; the message shows them.
+        ValueError: it does not read like any of these, or is longer than ten years; the message says what would be right.
     """
-    found = _CLOCK.fullmatch(" ".join(text.split()))
+    text = " ".join(text.split())
+    found = _CLOCK.fullmatch(text)
     if found is None:
         raise ValueError(
             "a due time reads like: 24 hours, 2 working days, 3 weeks, on discharge_date, 1 working day before discharge_date, "
             "or 5 working days, counted from the next working day after 16:30"
         )
-    cut_off = time.fromisoformat(found["cut_off"].zfill(5)) if found["cut_off"] else None
     if found["on"]:
-        return Due(text, 0, Unit.DAY, Anchor.AFTER, found["on"], cut_off)
-    anchor = Anchor(found["anchor"]) if found["anchor"] else Anchor.START
-    return Due(text, int(found["amount"]), Unit(found["unit"]), anchor, found["fact"], cut_off)
+        due = Due(text, 0, Unit.DAY, Anchor.AFTER, found["on"], _cut_off(found["cut_off"]))
+    else:
+        unit, anchor = Unit(found["unit"]), Anchor(found["anchor"]) if found["anchor"] else Anchor.START
+        due = Due(text, _amount(found["amount"], unit), unit, anchor, found["fact"], _cut_off(found["cut_off"]))
+    if due.cut_off and (due.unit is not Unit.WORKING_DAY or due.anchor is not Anchor.START):
+        raise ValueError(
+            "only working days that run from the start of the task have an hour from which they are counted"
+        )
+    return due
+
+
+def _amount(digits: str, unit: Unit) -> int:
+    most = LONGEST[unit]
+    # Compared by length first: Python refuses, with another error, to read thousands of digits.
+    digits = digits.lstrip("0") or "0"
+    if len(digits) > len(str(most)) or int(digits) > most:
+        raise ValueError(f"a clock runs for ten years at most, which is {most} {unit}s")
+    return int(digits)
+
+
+def _cut_off(text: str | None) -> time | None:
+    try:
+        return time.fromisoformat(text.zfill(5)) if text else None
+    except ValueError:
+        raise ValueError(f"there is no {text}; an hour of the day reads like 16:30") from None
 
 
 def calendar_for(nation: str, published: Mapping[str, Iterable[date]], closures: Iterable[date] = ()) -> Calendar:

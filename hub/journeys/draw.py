@@ -139,7 +139,8 @@ def _label(task: TaskPlan) -> str:
 
 
 def _id(task: TaskPlan) -> str:
-    return task.name.replace("-", "_")
+    # A word before it: a task may be called start, housing or end, which stand for something else in the text.
+    return f"task_{task.name.replace('-', '_')}"
 
 
 def _title(words: str) -> str:
@@ -147,4 +148,5 @@ def _title(words: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return text.replace('"', "#quot;")
+    """Text as Mermaid takes it within quotes, where it reads HTML, backticks and entities that begin with #."""
+    return "".join(f"#{ord(character)};" if character in '"#<>&`' else character for character in text)

@@ -10,30 +10,10 @@ from enum import StrEnum
 from functools import cached_property
 
 from hub.journeys.clocks import Due
-from hub.journeys.language import Program
+from hub.journeys.language import Condition
 from schemas.cases import CaseChange
 from schemas.envelope import Department
 from schemas.tasks import Work
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A `when`: a CEL expression over facts, compiled once.
-
-    Attributes:
-        text: as it stands in the file.
-        facts: names of the facts it reads.
-    """
-
-    text: str
-    program: Program
-    facts: frozenset[str]
-
-    def holds(self, facts: Mapping[str, object]) -> bool:
-        """Whether it is true of these facts (JSON values by name). A fact that is not known makes it false, never an error."""
-        if not self.facts <= facts.keys():
-            return False
-        return self.program.execute(dict(facts)) is True
 
 
 class IfRefused(StrEnum):

@@ -4,15 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from enum import StrEnum
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 from urllib.parse import parse_qs
 
 from hub.intake.problems import Fault
 from hub.journeys.model import Journey
 from hub.pages.words import fact_meaning
 from schemas.envelope import Channel
-from schemas.facts import Facts
+from schemas.facts import Facts, kind_of
 from schemas.identifiers import GridReference
 
 _BOOLEAN = (("true", "Yes"), ("false", "No"))
@@ -89,11 +88,11 @@ def _needed(detail: str, value: str) -> str:
 
 
 def _value(name: str, text: str) -> Any:
-    return text.split(",") if _type(name) is GridReference else text
+    return text.split(",") if kind_of(name) is GridReference else text
 
 
 def _kind(name: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    kind = _type(name)
+    kind = kind_of(name)
     if kind is bool:
         return "choice", _BOOLEAN
     if isinstance(kind, type) and issubclass(kind, StrEnum):
@@ -103,7 +102,7 @@ def _kind(name: str) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 def _hint(name: str) -> str:
     """What a good answer looks like; empty where the question says all there is to say."""
-    if _type(name) is GridReference:
+    if kind_of(name) is GridReference:
         return "Easting and northing in metres, such as 533912, 184321"
     meaning, example = fact_meaning(name).rstrip("."), _EXAMPLES.get(name)
     if example is not None:
@@ -119,11 +118,3 @@ def _examples() -> dict[str, str]:
 
 
 _EXAMPLES = _examples()
-
-
-def _type(name: str) -> Any:
-    """The plain type of a fact, out of its optional and its annotations."""
-    kind: Any = Facts.model_fields[name].annotation
-    while get_origin(kind) in {Union, UnionType, Annotated}:
-        kind = next(part for part in get_args(kind) if part is not type(None))
-    return kind

@@ -29,12 +29,16 @@ from schemas.tasks import (
     TaskStatusChanged,
     TaskWithdrawn,
 )
+from schemas.times import LAST_YEAR
 
 _SPACE = UUID("6b2f5c1e-8f4d-5f0a-9a57-1d0e8b7c4a33")
 _COUNCIL = parse_council_code("E06000999")
 _ACCEPTED_AFTER = timedelta(hours=1)
 _A_DAY = Due("1 working day", 1, Unit.WORKING_DAY)
-_TOO_MANY = 500
+MOST_LINES = 2000
+"""A simulation ends here; a hundred tasks, each with all that can happen to it, come to half of that."""
+_LAST_YEAR = LAST_YEAR + 20
+"""Behind every deadline that hangs on a date; a chain of tasks that take years each would go on beyond what an event can carry."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +90,10 @@ def simulate(
     later(RequestReceived, start, Request(request=journey.starts_with, lgsl=journey.lgsl, facts=facts))
     case: Case | None = None
     happened: list[Entry] = []
-    while queue and len(happened) < _TOO_MANY:
+    while queue and len(happened) < MOST_LINES:
         now, _, event = heapq.heappop(queue)
+        if now.year > _LAST_YEAR:
+            break
         decision = step(case, event, world)
         case = decision.case
         happened += decision.entries

@@ -21,8 +21,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, create_engine, insert
 
+from hub.journeys.check import parse
 from hub.journeys.clocks import calendar_for
-from hub.journeys.load import SHIPPED, load_files, parse
+from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journeys
 from hub.memory import tables
 from hub.routing.case import Case, Entry

@@ -6,10 +6,12 @@ import shlex
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from hub.broker import nodes
 from hub.broker.cluster import Cluster
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +35,13 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Cluster]:
+    """A Kafka without a topic: topics keep their size, and another test's would not have that of this council."""
+    yield nodes.start(tmp_path / "broker")
+    nodes.reset(tmp_path / "broker")
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ class Web:
         return found
 
 
-def until(holds: Callable[[], bool], within_s: float = 100.0) -> None:
+def until(holds: Callable[[], bool], within_s: float = 40.0) -> None:
     """Ask until it holds."""
     deadline = time.monotonic() + within_s
     while not holds():

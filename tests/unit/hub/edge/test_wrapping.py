@@ -3,6 +3,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import ValidationError
 
 from connectors.sdk import Fact, LegacyRecord, Progress, Receipt, Said, TranslationError
 from hub.edge.memory import EffectRow, Kind, State
@@ -75,6 +76,13 @@ def test_progress_of_nobodys_task_is_counted_and_dropped() -> None:
 
     assert [topic for topic, _ in wrapped.events] == ["housing-events"]
     assert wrapped.strangers == 1
+
+
+def test_a_record_whose_time_lies_beyond_the_calendar_is_no_valid_event() -> None:
+    never = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
+
+    with pytest.raises(ValidationError, match="The year lies outside"):
+        wrap(SPEAKER, RECORD, [progress(effective_at=never)], lambda _: EFFECT, LATER)
 
 
 def test_a_fact_of_another_department_is_refused() -> None:

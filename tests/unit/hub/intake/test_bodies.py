@@ -136,6 +136,35 @@ def test_an_amendment_names_facts_of_its_journey_and_at_least_one(journeys: Jour
             read_amendment({"facts": facts}, vocabulary, NOW)
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_a_day_that_nobody_can_count_from_is_refused_in_a_request_and_in_an_amendment(
+    journeys: Journeys, day: str
+) -> None:
+    moving = journeys.for_request("address-changed")
+    assert moving is not None
+    facts = {"person_name": "Ada Invented", "from_uprn": "1000", "to_uprn": "1001", "date_of_birth": day}
+
+    faults = refusal(journeys, {"request": "address-changed", "facts": facts | {"move_date": day}})
+    with pytest.raises(Refusal) as refused:
+        read_amendment({"facts": {"move_date": day}}, Vocabulary.of(moving), NOW)
+
+    said = "The year lies outside 1900 to 2099. Check what was typed."
+    assert faults == {"/facts/move_date": said, "/facts/date_of_birth": said}
+    assert [(fault.pointer, fault.detail) for fault in refused.value.faults] == [("/facts/move_date", said)]
+
+
+def test_a_number_is_not_taken_for_a_day_in_1970(journeys: Journeys) -> None:
+    faults = refusal(journeys, {"request": "discharge-notified", "facts": {"discharge_date": 0}, "effective_at": 0})
+
+    assert faults["/facts/discharge_date"] == "A date reads like 2026-11-30 and is a day that exists."
+    assert "A date reads like 2026-11-30" in faults["/effective_at"]
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_time_that_no_clock_can_count_from_is_refused(journeys: Journeys, time: str) -> None:
+    assert "The year lies outside 1800 to 2199" in refusal(journeys, GOOD | {"effective_at": time})["/effective_at"]
+
+
 def test_a_decision_needs_a_task_a_verdict_and_a_name() -> None:
     with pytest.raises(Refusal) as refused:
         read_plain(NewDecision, {"verdict": "perhaps", "by": ""}, NOW)

@@ -1,13 +1,15 @@
 """When things are due: hours, days and working days as law and local targets count them."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from hub.journeys.clocks import Calendar, calendar_for, parse_due
+from hub.journeys.clocks import LONGEST, Calendar, Unit, calendar_for, parse_due
+from schemas.times import FIRST_YEAR, LAST_YEAR, Moment
 
 LONDON = ZoneInfo("Europe/London")
 BANK_HOLIDAYS = frozenset({date(2026, 12, 25), date(2026, 12, 28), date(2027, 1, 1)})
@@ -75,11 +77,63 @@ def test_a_clock_of_hours_counts_real_hours_through_the_clock_change() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["soon", "two days", "1 workday", "1 day before", "on Friday!", "5 working days after 16:30"]
+    "text", ["soon", "two days", "1 workday", "1 day before", "on Friday!", "5 working days after 16:30", "٣ days"]
 )
 def test_what_is_no_due_time_is_refused_with_examples(text: str) -> None:
     with pytest.raises(ValueError, match="reads like: 24 hours, 2 working days"):
         parse_due(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("87601 hours", "ten years at most, which is 87600 hours"),
+        ("3651 days", "ten years at most, which is 3650 days"),
+        ("99999999 working days", "ten years at most, which is 2500 working days"),
+        ("521 weeks after move_date", "ten years at most, which is 520 weeks"),
+        ("5000 months before move_date", "ten years at most, which is 120 months"),
+        ("9" * 5000 + " days", "ten years at most"),
+    ],
+)
+def test_a_clock_longer_than_ten_years_is_refused_with_the_limit_in_its_own_unit(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        parse_due(text)
+
+
+def test_leading_noughts_do_not_make_a_clock_longer() -> None:
+    assert parse_due("0" * 5000 + "5 days").amount == 5
+
+
+@pytest.mark.parametrize("unit", list(Unit))
+@given(day=st.dates(date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)))
+@example(day=date(FIRST_YEAR, 1, 1))
+@example(day=date(LAST_YEAR, 12, 31))
+@settings(max_examples=20)
+def test_the_longest_clocks_count_from_every_day_a_fact_may_have(unit: Unit, day: date) -> None:
+    known = {"move_date": day.isoformat()}
+    for anchor in ("", " before move_date", " after move_date"):
+        due = parse_due(f"{LONGEST[unit]} {unit}s{anchor}").at(datetime.combine(day, time(), LONDON), known, CALENDAR)
+
+        assert due is not None
+        assert TypeAdapter(Moment).validate_python(due) == due
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5 days, counted from the next working day after 16:30",
+        "on move_date, counted from the next working day after 16:30",
+        "5 working days before move_date, counted from the next working day after 16:30",
+    ],
+)
+def test_an_hour_to_count_from_is_refused_where_it_would_change_nothing(text: str) -> None:
+    with pytest.raises(ValueError, match="only working days that run from the start of the task"):
+        parse_due(text)
+
+
+def test_an_hour_that_no_day_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="there is no 25:00; an hour of the day reads like 16:30"):
+        parse_due("5 working days, counted from the next working day after 25:00")
 
 
 @given(st.dates(date(2026, 1, 1), date(2027, 12, 1)), st.integers(0, 60))

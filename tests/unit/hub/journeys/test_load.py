@@ -1,13 +1,13 @@
-"""A journey file is read word by word; every mistake is named with its line and the nearest valid word."""
+"""Journeys are found and read from their files, and what is no such file is told in words."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hub.errors import ConfigurationError
 from hub.journeys import holidays
-from hub.journeys.load import SHIPPED, load_file, load_files, load_journeys, parse
-from hub.journeys.model import IfRefused
+from hub.journeys.load import SHIPPED, load_file, load_files, load_journeys
 from hub.journeys.source import JourneyError
 from hub.settings import HubSettings
 from schemas.envelope import Department
@@ -28,79 +28,45 @@ def test_three_journeys_come_with_the_hub_and_each_crosses_all_departments() -> 
         assert {task.department for task in journey.tasks} == set(Department)
 
 
-def test_a_task_stands_behind_those_it_waits_for_wherever_the_file_has_it() -> None:
-    text = "journey: a\nversion: 1\ntitle: A\nowner: B\nstarts: {request: r}\nrequires:\n  uprn: Where?\ntasks:\n"
-    text += "  last: {department: housing, work: adaptation, asks: Do, after: [first]}\n"
-    text += "  first: {department: housing, work: home-check, asks: Look}\n"
-
-    assert [task.name for task in parse(text, "a.yaml").tasks] == ["first", "last"]
-    assert parse(text, "a.yaml").tasks[0].if_refused is IfRefused.ASK
-
-
 @pytest.mark.parametrize(
-    ("wrong", "right", "said"),
+    ("raw", "said"),
     [
-        ("title:", "titel:", '3: no such word "titel"; did you mean "title"?'),
-        ("department: transport", "department: transprot", '65: no department "transprot"; did you mean "transport"?'),
-        ("work: trip", "work: tripp", '66: no work "tripp"; did you mean "trip"?'),
-        ("mobility ==", "mobilty ==", '47: no fact "mobilty"; did you mean "mobility"?'),
-        ("[assess-care, fit-ramp]", "[asses-care, fit-ramp]", '57: no task "asses-care"; did you mean "assess-care"?'),
-        ("due: 2 working days", "due: 2 workdays", '36: "2 workdays" is no due time: a due time reads like'),
-        ("on discharge_date", "on discharge_dat", '59: no fact "discharge_dat"; did you mean "discharge_date"?'),
-        (
-            "on discharge_date",
-            "on mobility",
-            '59: "mobility" is no date. Dates are: date_of_birth, discharge_date, move_date.',
-        ),
-        ("&& steps", "& & steps", "47: not a condition:"),
-        ("    after: [check-home]\n", "", '"steps_at_door" is not known when this is asked'),
-        ("gives: [uprn, mobility]", "gives: [uprn, waste_size]", '28: nothing here tells "waste_size"'),
-        ("if refused: undo and close", "if refused: undo", '40: no if refused "undo"'),
-        ("    asks: Bring the person home\n", "", '64: "asks" is missing from book-transport.'),
-        ("after: [check-home]", "after: [start-care]", "these tasks wait for one another: fit-ramp, start-care"),
-        ("version: 1", "version: one", "2: version is a whole number from 1."),
-        (
-            "tells:\n  citizen: [accepted",
-            "tells:\n  citizen: [acepted",
-            'no change "acepted"; did you mean "accepted"?',
-        ),
+        (b"", "1: a journey is a list of"),
+        (b"\x7fELF\x02\x01\x00\xff\xfe", "1: not text in UTF-8. Save it as UTF-8"),
+        ("journey: a\ntitle: Größe\n".encode("latin-1"), "2: not text in UTF-8. Save it as UTF-8"),
+        ("journey: a\n".encode("utf-16"), "1: not text in UTF-8. Save it as UTF-8"),
+        (b"a: b\n" * 1_000_000, " larger than 64 KiB, and no journey is."),
     ],
 )
-def test_a_mistake_is_named_with_its_line_and_what_would_be_right(wrong: str, right: str, said: str) -> None:
-    assert wrong in DISCHARGE
+@pytest.mark.timeout(5)
+def test_a_file_of_another_kind_is_refused_at_once(tmp_path: Path, raw: bytes, said: str) -> None:
+    file = tmp_path / "a.v1.yaml"
+    file.write_bytes(raw)
 
     with pytest.raises(JourneyError) as refusal:
-        parse(DISCHARGE.replace(wrong, right, 1), "hospital-discharge.v1.yaml")
+        load_file(file)
 
-    assert said in str(refusal.value)
-    assert str(refusal.value).startswith("hospital-discharge.v1.yaml:")
-
-
-def test_several_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
-    text = DISCHARGE.replace("work: trip", "work: tripp").replace("mobility ==", "mobilty ==")
-
-    with pytest.raises(JourneyError) as refusal:
-        parse(text, "f.yaml")
-
-    assert [line.split(":")[1] for line in str(refusal.value).splitlines()] == ["47", "66"]
+    assert str(refusal.value).startswith(f"{file}:{said}")
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "f.yaml:1: a journey is a list of `key: value` lines"),
-        ("- a\n- b\n", "f.yaml:1: a journey is a list"),
-        ("journey: {a\n", "f.yaml:2: not YAML"),
-        ("journey: a\njourney: b\n", 'f.yaml:2: "journey" stands here twice.'),
-        ("journey: a\x00b\n", "f.yaml:1: not YAML: it holds a character"),
-        ("journey: a\ntasks: none\n", '"version" is missing'),
-    ],
-)
-def test_what_is_no_journey_at_all_is_refused_in_words(text: str, said: str) -> None:
-    with pytest.raises(JourneyError) as refusal:
-        parse(text, "f.yaml")
+@pytest.mark.parametrize("change", [lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n")])
+def test_a_file_as_windows_writes_it_is_read_like_any_other(tmp_path: Path, change: Callable[[str], str]) -> None:
+    file = tmp_path / "hospital-discharge.v1.yaml"
+    file.write_bytes(change(DISCHARGE).encode())
 
-    assert said in str(refusal.value)
+    assert load_file(file).title == "Coming home from hospital"
+
+
+def test_what_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    for file, said in (
+        (tmp_path, f"a folder. Name the files in it: {tmp_path / '*.yaml'}"),
+        (SHIPPED / "fly-tipping.v1.yaml" / "x.yaml", "cannot be read: Not a directory."),
+        (tmp_path / ("x" * 5000), "cannot be read: File name too long."),
+        (tmp_path / "nowhere" / "x.yaml", "there is no such file. Check its name and folder."),
+    ):
+        with pytest.raises(JourneyError) as refusal:
+            load_file(file)
+        assert said in str(refusal.value)
 
 
 def test_a_file_must_be_called_by_the_journey_and_version_it_holds(tmp_path: Path) -> None:
@@ -143,6 +109,22 @@ def test_the_newest_version_takes_new_requests_and_the_older_ones_stay(tmp_path:
     assert newest.version == 2
     assert journeys.get("hospital-discharge", 1) is not None
     assert journeys.get("hospital-discharge", 3) is None
+
+
+def test_two_journeys_that_start_with_the_same_request_are_refused(tmp_path: Path) -> None:
+    own = tmp_path / "home-again.v3.yaml"
+    own.write_text(
+        DISCHARGE.replace("journey: hospital-discharge\nversion: 1", "journey: home-again\nversion: 3"),
+        encoding="utf-8",
+    )
+
+    with pytest.raises(JourneyError) as refusal:
+        load_journeys(settings(tmp_path, folder=tmp_path))
+
+    assert str(refusal.value) == (
+        f"{own}: starts with discharge-notified, as hospital-discharge does, and a request can start only one. "
+        "Give this one another request, or make it the next version of hospital-discharge."
+    )
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

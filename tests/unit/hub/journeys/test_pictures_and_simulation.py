@@ -1,13 +1,11 @@
 """A journey drawn, and what would happen when."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from click.testing import CliRunner
 
-from hub.__main__ import hub
+from hub.journeys.check import parse
 from hub.journeys.clocks import Calendar, parse_due
 from hub.journeys.draw import mermaid, svg
 from hub.journeys.load import SHIPPED, load_files
@@ -86,6 +84,21 @@ def test_a_simulation_of_a_refusal_that_closes_the_case_undoes_what_was_begun() 
     assert "check-home" in [entry.task for entry in happened if entry.kind is EntryKind.TASK_WITHDRAWN]
 
 
+def test_a_simulation_ends_where_the_years_end() -> None:
+    tasks = "".join(
+        f"  t{n}: {{department: housing, work: adaptation, asks: Do, due: 120 months{f', after: t{n - 1}' if n else ''}}}\n"
+        for n in range(30)
+    )
+    text = "journey: a\nversion: 1\ntitle: A\nowner: B\nstarts: {request: r}\nrequires: {uprn: Where}\ntasks:\n" + tasks
+    journey = parse(text, "a.v1.yaml")
+    slow = Answers(takes={f"t{n}": parse_due("120 months") for n in range(30)})
+
+    case, happened = simulate(journey, World(Journeys((journey,)), CALENDAR, "/simulation"), START, Facts(), slow)
+
+    assert case.status is CaseStatus.OPEN
+    assert 2100 < max(entry.at.year for entry in happened) < 2120
+
+
 def test_the_same_simulation_twice_is_the_same() -> None:
     one = simulate(discharge(), WORLD, START, WHEELCHAIR, Answers())
     two = simulate(
@@ -95,25 +108,16 @@ def test_the_same_simulation_twice_is_the_same() -> None:
     assert one == two
 
 
-def test_the_commands_answer_in_a_service_managers_words(tmp_path: Path) -> None:
-    run = CliRunner().invoke
-
-    checked = run(hub, ["journey", "check"])
-    drawn = run(hub, ["journey", "draw", "fly-tipping", "--svg", str(tmp_path / "picture.svg")])
-    text = run(hub, ["journey", "draw", "fly-tipping"])
-    told = run(
-        hub, ["journey", "simulate", "fly-tipping", "--start", "2026-11-03 09:00", "--fact", "land_owner=housing"]
+def test_a_drawing_in_mermaid_survives_tasks_and_titles_that_mean_something_there() -> None:
+    text = (
+        "journey: a\nversion: 1\ntitle: 'A #1 \"test\" of <b>'\nowner: B\nstarts: {request: r}\nrequires: {steps_at_door: Steps}\n"
+        "tasks:\n  start: {department: housing, work: trip, asks: Do}\n"
+        "  housing: {department: housing, work: trip, asks: Do}\n"
+        "  end: {department: housing, work: trip, asks: Do, after: [start, housing], when: steps_at_door < 3}\n"
     )
-    typo = run(hub, ["journey", "simulate", "fly-tipping", "--answer", "clear-state.evidence_found=true"])
-    when = run(hub, ["journey", "simulate", "fly-tipping", "--start", "tomorrow"])
-    length = run(hub, ["journey", "simulate", "fly-tipping", "--takes", "clear-estate=long"])
 
-    assert "fly-tipping version 1: 3 tasks, 3 departments: good" in checked.output
-    assert drawn.exit_code == 0
-    assert (tmp_path / "picture.svg").read_text(encoding="utf-8").startswith("<svg")
-    assert text.output.startswith("flowchart LR")
-    assert "Housing finished" in told.output
-    assert "A real request must also say: uprn, waste_size." in told.output
-    assert "fly-tipping has no task 'clear-state'. There are: clear-estate" in typo.output
-    assert "'tomorrow' is no time" in when.output
-    assert "reads like: 24 hours" in length.output
+    drawn = mermaid(parse(text, "a.v1.yaml"))
+
+    assert 'start(["A #35;1 #34;test#34; of #60;b#62;"])' in drawn
+    assert "  start --> task_start\n" in drawn
+    assert 'task_housing -->|"steps_at_door #60; 3"| task_end\n' in drawn

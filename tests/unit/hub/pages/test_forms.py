@@ -1,6 +1,11 @@
 """A journey's questions as a form, and what was filled in as a body."""
 
-from hub.intake.problems import Fault
+from datetime import UTC, datetime
+
+import pytest
+
+from hub.intake.bodies import read_request
+from hub.intake.problems import Fault, Refusal
 from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journey
 from hub.pages import forms
@@ -36,6 +41,19 @@ def test_a_fault_stands_beside_its_field_with_what_was_filled_in() -> None:
     assert (shown["uprn"].value, shown["uprn"].error) == ("x", "Digits only.")
     assert shown["mobility"].error == "This answer is needed."
     assert shown["person_name"].error == ""
+
+
+def test_a_day_that_nobody_can_count_from_is_told_beside_its_field() -> None:
+    home, all_journeys = journey("discharge-notified"), load_files(sorted(SHIPPED.glob("*.yaml")))
+    filled = {"person_name": "Edna Invented", "nhs_number": "9990000018", "uprn": "1000", "mobility": "walks"}
+    filled |= {"discharge_date": "9999-12-31"}
+
+    with pytest.raises(Refusal) as refused:
+        read_request(forms.body(home, filled), all_journeys, datetime(2026, 11, 3, 9, tzinfo=UTC))
+    shown = {field.name: field for field in forms.fields(home, filled, refused.value.faults)}
+
+    assert shown["discharge_date"].error == "The year lies outside 1900 to 2099. Check what was typed."
+    assert not any(field.error for field in shown.values() if field.name != "discharge_date")
 
 
 def test_what_was_filled_in_becomes_a_body_without_what_was_left_empty() -> None:

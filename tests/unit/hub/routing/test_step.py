@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.journeys.check import parse
 from hub.journeys.clocks import Calendar
-from hub.journeys.load import SHIPPED, load_files, parse
+from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journeys
 from hub.routing.case import Case, EntryKind, TaskState
 from hub.routing.step import Decision, NotForThisHub, World, step
