@@ -50,7 +50,13 @@ _RUNS = pytest.StashKey[Runs]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--fault-report FILE`, `--fault-twins FILE`."""
+    """`--fault-report FILE`, `--fault-twins FILE`, and how long the longer run is."""
+    for name, default, what in (
+        ("events", 1_500, "of the longer run"),
+        ("kills", 2, "at least so many, in the longer run"),
+        ("seed", 1, "of the nemesis"),
+    ):
+        parser.addoption(f"--fault-{name}", type=int, default=default, metavar="N", help=what)
     parser.addoption("--fault-twins", metavar="FILE", help="write which test has which twins, for tests.faults.twins")
     parser.addoption("--fault-report", metavar="FILE", help="write the faults that were run into a page")
 

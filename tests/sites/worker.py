@@ -35,9 +35,9 @@ PARTITIONS = 4
 WITHIN_S = 60.0
 
 
-def until(fact: Callable[[], bool]) -> None:
+def until(fact: Callable[[], bool], within_s: float = WITHIN_S) -> None:
     """Look again and again until a fact of the outside world holds."""
-    deadline = time.monotonic() + WITHIN_S
+    deadline = time.monotonic() + within_s
     while not fact():
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.05)
@@ -186,9 +186,9 @@ class Site:
                     .values(next_offset=offset)
                 )
 
-    def applies_everything(self) -> None:
+    def applies_everything(self, within_s: float = WITHIN_S) -> None:
         """Wait until everything that is on the topic is applied."""
-        until(lambda: self.progress() == sum(self._ends("case-events").values()))
+        until(lambda: self.progress() == sum(self._ends("case-events").values()), within_s)
 
     def cases(self) -> dict[str, Case]:
         return {row.reference: Case.model_validate_json(row.body) for row in self.rows(tables.cases)}
