@@ -9,7 +9,9 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from types import TracebackType
+from typing import BinaryIO, cast
 
 import orjson
 import structlog
@@ -51,7 +53,7 @@ def configure(level: str, process: str) -> None:
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _Unfailing(sys.stdout.buffer))),
         cache_logger_on_first_use=True,
     )
     handler = LibraryHandler()
@@ -63,6 +65,21 @@ def configure(level: str, process: str) -> None:
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_crash
     threading.excepthook = lambda args: _log_crash(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+class _Unfailing:
+    """Standard output as structlog writes to it: a line that finds no room must not end what it tells of."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, line: bytes) -> None:
+        with suppress(OSError):
+            self._stream.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 class LibraryHandler(logging.Handler):

@@ -11,13 +11,16 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from connectors.sdk.settings import RUNNER_KEYS, problems
 from hub.errors import ConfigurationError
 from schemas.identifiers import CouncilCode
+from schemas.tasks import Work
 
 DEFAULT_FILE = Path("hub.toml")
+OWN_PROCESSES = frozenset({"web", "worker", "broker", "broker-1", "broker-2", "broker-3"})
+"""What the hub's own processes are called: in the log, on the screen, and in the names of their files."""
 
 
 class _Section(BaseModel):
@@ -104,6 +107,8 @@ class WebSettings(_Section):
     """Address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8600
     """Port of pages and API."""
+    outbox_limit: Annotated[int, Field(ge=1)] = 100_000
+    """Most accepted acts that may wait for Kafka, about 2 KB each; beyond it senders get 503 until Kafka is back."""
     memory: MemorySettings = MemorySettings(url="sqlite:///.hub/web.db")
     """The outbox of accepted requests."""
 
@@ -117,6 +122,8 @@ class ConnectorProcess(_Section):
     """Checkpoints, effect ledger and links of this connector."""
     health_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Port of /livez, /readyz and /metrics; 0 picks a free one."""
+    tasks: tuple[Work, ...] | None = None
+    """Kinds of work it takes; all that the connector can, where left out. No kind of work is two tables'."""
     settings: Mapping[str, Any] = {}
     """The connector's own settings, unread."""
 
@@ -152,6 +159,17 @@ class HubSettings(_Section):
     connectors: Mapping[str, ConnectorProcess] = {}
     file: Path = Field(default=DEFAULT_FILE, exclude=True)
     """The file these settings came from; set by `load`."""
+
+    @field_validator("connectors")
+    @classmethod
+    def _are_not_called_as_the_hubs_own(cls, tables: Mapping[str, ConnectorProcess]) -> Mapping[str, ConnectorProcess]:
+        taken = sorted(OWN_PROCESSES.intersection(tables))
+        if taken:
+            raise ValueError(
+                f"[connectors.{taken[0]}] is called as the hub's own process is. Give the table another name, and say with "
+                "`connector` which connector it is."
+            )
+        return tables
 
     def path(self, relative: Path) -> Path:
         """A path of the settings, counted from the settings file's folder."""

@@ -14,4 +14,5 @@ Read in this order:
     privacy       the tag on every field
     fields        one field of a model by itself
     publish       JSON Schemas for everybody else, in `published/`; an invented example of each event in `examples/`
+    compatibility what a change would break; what each release promised is in `released/`
 """

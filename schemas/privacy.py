@@ -1,12 +1,10 @@
 """Every field says how private it is.
 
 A tag stands in the field's annotation, `Annotated[str, Privacy.PERSONAL]`, so that nobody can add a field without deciding: a field
-without one fails `tests/contract`. What a subscriber, a log or a page may show is computed from these tags alone.
+without one fails `tests/contract`. The published schemas carry it as `x-privacy`, so that whoever passes events on can go by the tag alone.
 """
 
-from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -40,15 +38,3 @@ def tag_of(model: type[BaseModel], field: str) -> Privacy:
             f"{model.__name__}.{field} carries {len(tags)} privacy tags, it needs one: Annotated[..., Privacy.NONE]"
         )
     return tags[0]
-
-
-def without(model: BaseModel, *tags: Privacy) -> dict[str, Any]:
-    """The fields of a model as JSON-ready values, those with one of these tags left out; unset ones too."""
-    kept = {name for name in type(model).model_fields if tag_of(type(model), name) not in tags}
-    return model.model_dump(mode="json", include=kept, exclude_none=True)
-
-
-def tagged_fields(model: type[BaseModel]) -> Iterator[tuple[str, Privacy]]:
-    """Every field of a model with its tag, in the order they are declared."""
-    for name in model.model_fields:
-        yield name, tag_of(model, name)

@@ -181,15 +181,3 @@ CATALOGUE: tuple[Topic, ...] = (CASE_EVENTS, *TASKS.values(), *FACTS.values(), C
 """Every topic of the hub; each has a dead-letter topic beside it, kept longer so that people have time."""
 
 DEAD_LETTER_RETENTION_DAYS = 90
-
-
-def topic_named(name: str) -> Topic:
-    """The topic of that name.
-
-    Raises:
-        KeyError: there is none; the message lists those there are.
-    """
-    for topic in CATALOGUE:
-        if topic.name == name:
-            return topic
-    raise KeyError(f"No topic {name!r} in the catalogue. There are: {', '.join(topic.name for topic in CATALOGUE)}.")

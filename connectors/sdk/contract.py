@@ -72,7 +72,8 @@ class Progress:
     """What a record says of a task of ours; the runner finds the case and sends it to `case-events`.
 
     Either `effect_key` (our reference, kept by the legacy system) or `legacy_key` (the record's own) must lead to the task; a record
-    that is nobody's task of ours is dropped as such.
+    that is nobody's task of ours is dropped as such. A system that keeps our reference says nothing of records without one: where only
+    `legacy_key` is given, the runner has to wait for instructions under way before it can tell whose a record is.
     """
 
     status: TaskStatus
@@ -99,19 +100,34 @@ class EffectClass(StrEnum):
     """Picks up files: deterministic name, temporary name, rename; once per name."""
 
 
+REFERENCE_AT_MOST, REASON_AT_MOST = 64, 200
+"""Characters of a reference and of a reason that a case can be told."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
     """What the legacy system made of an instruction.
 
     Attributes:
         status: ACCEPTED, REJECTED or CANCELLED (for a withdrawal); COMPLETED where the system does it at once.
-        reference: the legacy system's own reference of what it wrote.
+        reference: the legacy system's own reference of what it wrote, by which people ask for it there; None while it has given none.
         reason: why it refused; nothing personal.
+
+    Raises:
+        ValueError: reference or reason is longer than a case can be told.
     """
 
     status: TaskStatus
     reference: str | None = None
     reason: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, words, at_most in (
+            ("reference", self.reference, REFERENCE_AT_MOST),
+            ("reason", self.reason, REASON_AT_MOST),
+        ):
+            if words is not None and len(words) > at_most:
+                raise ValueError(f"The {name} of a receipt has {len(words)} characters; there is room for {at_most}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,13 +138,17 @@ class Effect:
         key: 32 hexadecimal characters, the same however often the instruction is tried; the reference to leave in the legacy record.
         case: the case reference, for people who read the legacy record.
         instruction: what is asked.
-        earlier: the legacy reference that the task already has there, for a change or a withdrawal.
+        earlier: for a change or a withdrawal: the legacy reference that the task has there. None where the system has not given one,
+            or has nothing of the task.
+        raised_as: for a change or a withdrawal: the key of the effect that raised the task, by which a system that keeps our reference
+            knows it even before it has given its own. None where it has nothing of the task.
     """
 
     key: str
     case: str
     instruction: Instruction
     earlier: str | None = None
+    raised_as: str | None = None
 
 
 Settings = TypeVar("Settings", bound=ConnectorSettings)

@@ -20,8 +20,8 @@ from connectors.sdk.settings import SettingsSection
 
 Meaning = TypeVar("Meaning")
 
-_SHOWABLE = re.compile(r"[A-Za-z0-9 _-]{1,12}")
-"""Codes are not personal; anything longer or stranger may be something else in the wrong column."""
+_SHOWABLE = re.compile(r"[A-Z0-9_-]{1,4}")
+"""What can hardly be but a code. Anything longer may be a name, a number or a day of birth in the wrong column."""
 
 
 class CodeTable(SettingsSection, Generic[Meaning]):
@@ -64,7 +64,7 @@ class CodeTable(SettingsSection, Generic[Meaning]):
         if code in self.ignored:
             return None
         raise UnmappedCode(
-            f"{record.dataset}: the {field} code {_shown(code)}is not in table {self.name}. Add it to {self.name}.codes in the "
+            f"{record.dataset}: the {field} code {_shown(code)} is not in table {self.name}. Add it to {self.name}.codes in the "
             f"connector's settings, or to {self.name}.ignored with a reason."
         )
 
@@ -86,5 +86,5 @@ class CodeTable(SettingsSection, Generic[Meaning]):
 
 def _shown(code: str) -> str:
     if not code:
-        return "(blank) "
-    return f'"{code}" ' if _SHOWABLE.fullmatch(code) else ""
+        return "(blank)"
+    return f'"{code}"' if _SHOWABLE.fullmatch(code) else "(withheld, for it may be no code; the record has it)"

@@ -162,13 +162,6 @@ class MomentQuirk(Quirk[datetime]):
             return None
         return None if moment.date() in self.sentinels else self.localised(moment)
 
-    def read_parts(self, record: LegacyRecord, day_field: str, time_field: str) -> datetime | None:
-        """A moment kept in two fields: the day of the one and the time of day of the other, whatever day stands beside it."""
-        day, clock = self.read(record, day_field), self.read(record, time_field)
-        if day is None:
-            return None
-        return self.localised(datetime.combine(day.date(), clock.time() if clock else time()))
-
     def localised(self, moment: datetime) -> datetime:
         """A wall-clock time of the legacy system as the moment it was; one that has a zone keeps it."""
         if moment.tzinfo is not None:

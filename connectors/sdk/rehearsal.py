@@ -19,6 +19,7 @@ from connectors.sdk.records import decode_record
 from connectors.sdk.settings import RUNNER_KEYS, ConnectorSettings, load_settings
 from connectors.sdk.simulation import BackOffice, Simulator
 from connectors.sdk.specimens import CITIZENS, facts_for
+from schemas.facts import Facts
 from schemas.references import case_reference
 from schemas.tasks import Task, TaskChanged, TaskRaised, TaskWithdrawal, TaskWithdrawn, Work
 
@@ -186,17 +187,19 @@ def _envelope(manifest: Manifest, name: str, work: Work) -> dict[str, Any]:
     }
 
 
-def raise_task(work: Work, manifest: Manifest, place: int) -> Effect:
-    """An instruction to do a kind of work for one of the invented citizens; the same one for the same work."""
+def raise_task(work: Work, manifest: Manifest, place: int = 0, facts: Facts | None = None) -> Effect:
+    """An instruction to do a kind of work for one of the invented citizens, or with other facts; the same one for the same."""
+    name = "raised" if facts is None else f"raised with {facts.model_dump_json()}"
+    facts = facts_for(CITIZENS[place % len(CITIZENS)]) if facts is None else facts
     task = Task(
         task=str(work),
         department=manifest.department,
         work=work,
         asks="Is it fit to return to?",
         due=datetime(2026, 11, 20, 17, 0, tzinfo=UTC),
-        facts=facts_for(CITIZENS[place % len(CITIZENS)]),
+        facts=facts,
     )
-    event = TaskRaised(data=task, **_envelope(manifest, "raised", work))
+    event = TaskRaised(data=task, **_envelope(manifest, name, work))
     return Effect(key=event.id.hex, case=event.partitionkey, instruction=event)
 
 

@@ -38,9 +38,12 @@ CITIZENS = (
 )
 """Known to every department's simulator; one name with an apostrophe, one with a letter that is not ASCII."""
 
+STRANGER = _citizen(8, "Ermintrude", "Wibberley-Plume", date(1947, 5, 11), Mobility.WALKS)
+"""Known to nobody."""
+
 PERSONAL_WORDS = tuple(
     word
-    for citizen in CITIZENS
+    for citizen in (*CITIZENS, STRANGER)
     for word in (
         citizen.forename,
         citizen.surname,

@@ -140,7 +140,7 @@ class TransportFiles(SourceConnector[Settings], SinkConnector[Settings]):
     def apply(self, effect: Effect) -> Receipt:
         """Leave one booking file, unless it was left before: looked for where it goes, in the order in which it goes there."""
         receipt = receipt_for(effect)
-        if effect.earlier is None and not isinstance(effect.instruction, TaskRaised):
+        if effect.raised_as is None and not isinstance(effect.instruction, TaskRaised):
             return receipt  # nothing was ever booked, so there is nothing to change or to call off
         name = booking_name(effect, self.settings)
         content = booking_file(effect, self.settings)

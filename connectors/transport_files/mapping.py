@@ -49,7 +49,7 @@ def booking_file(effect: Effect, rules: FileRules) -> bytes:
         "written": rules.moments.write(instruction.time),
     }
     detail: Fields = dict.fromkeys(DETAIL)
-    detail |= {"record": "D", "reference": effect.key, "case": effect.case, "earlier": effect.earlier}
+    detail |= {"record": "D", "reference": effect.key, "case": effect.case, "earlier": effect.raised_as}
     match instruction:
         case TaskRaised(data=task):
             detail |= {"action": "NEW"} | _wanted(task, rules)
@@ -96,16 +96,13 @@ def _not_wanted(withdrawal: TaskWithdrawal, rules: FileRules) -> Fields:
 
 
 def receipt_for(effect: Effect) -> Receipt:
-    """What is known once the file lies there: the depot's own number comes later, with the results.
-
-    A change names no reference: ours would hide the depot's number, which the case has heard by then.
-    """
+    """What is known once the file lies there: the depot's number comes later, with the results."""
     match effect.instruction:
         case TaskRaised():
-            return Receipt(status=TaskStatus.ACCEPTED, reference=effect.key)
+            return Receipt(status=TaskStatus.ACCEPTED)
         case TaskWithdrawn():
             return Receipt(status=TaskStatus.CANCELLED)
-        case TaskChanged() if effect.earlier is None:
+        case TaskChanged() if effect.raised_as is None:
             return Receipt(status=TaskStatus.REJECTED, reason="No booking of this task was ever sent to the depot")
         case TaskChanged():
             return Receipt(status=TaskStatus.ACCEPTED)
@@ -136,23 +133,25 @@ def said_by(record: LegacyRecord, rules: FileRules) -> Iterable[Said]:
     ends_unwanted = status in {TaskStatus.REJECTED, TaskStatus.CANCELLED}
     reason = rules.reasons.meaning(record, "reason") if ends_unwanted and TextQuirk().read(record, "reason") else None
     answers = Facts(pickup_time=pickup.time()) if pickup and work is Work.TRIP else Facts()
-    return (
-        Fact(
-            event=BookingChanged,
-            data=Booking(booking=booking, kind=work, status=status, on=day),
-            subject=booking,
-            effective_at=at,
-        ),
-        Progress(
-            status=status,
-            effective_at=at,
-            effect_key=_effect_key(TextQuirk().read(record, "our_reference")),
-            legacy_key=booking,
-            reference=booking,
-            reason=reason,
-            answers=answers,
-        ),
+    fact = Fact(
+        event=BookingChanged,
+        data=Booking(booking=booking, kind=work, status=status, on=day),
+        subject=booking,
+        effective_at=at,
     )
+    ours = _effect_key(TextQuirk().read(record, "our_reference"))
+    if ours is None:
+        return (fact,)
+    progress = Progress(
+        status=status,
+        effective_at=at,
+        effect_key=ours,
+        legacy_key=booking,
+        reference=booking,
+        reason=reason,
+        answers=answers,
+    )
+    return (fact, progress)
 
 
 def _booking_number(record: LegacyRecord) -> str:

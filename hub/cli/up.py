@@ -8,6 +8,7 @@ from rich.table import Table
 
 from hub.settings import HubSettings, load
 from hub.supervisor import run as running
+from hub.supervisor.outlet import Outlet
 from hub.supervisor.plan import Plan, plan
 from hub.supervisor.screen import JsonLines, Plain, Screen, Terminal
 
@@ -25,7 +26,8 @@ def command(ctx: click.Context, check: bool, as_json: bool, plain: bool) -> None
     """
     settings = load(ctx.obj)
     wanted = plan(settings)
-    console = Console()
+    outlet = Outlet(sys.stdout)
+    console = outlet.console()
     if check:
         from hub.edge.process import choose  # noqa: PLC0415 - `hub up` itself never loads a connector
 
@@ -34,12 +36,12 @@ def command(ctx: click.Context, check: bool, as_json: bool, plain: bool) -> None
         running.check(wanted, settings)
         _show(wanted, settings, console)
         return
-    running.run(settings, wanted, _screen(wanted, settings, console, as_json=as_json, plain=plain))
+    running.run(settings, wanted, _screen(wanted, settings, console, as_json=as_json, plain=plain), outlet)
 
 
 def _screen(wanted: Plan, settings: HubSettings, console: Console, *, as_json: bool, plain: bool) -> Screen:
     if as_json:
-        return JsonLines(sys.stdout, wanted.services)
+        return JsonLines(console.file, wanted.services)
     if plain or not console.is_terminal:
         return Plain(console, wanted.services)
     log = running.state_folder(settings) / "hub.log"

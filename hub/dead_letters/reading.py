@@ -9,6 +9,7 @@ from typing import Any
 
 from hub.dead_letters.letter import attempts_before
 from hub.edge.messages import Headers, Incoming, Outgoing, Place
+from schemas.envelope import EVENT_HEADERS
 from schemas.topics import DEAD_LETTER_SUFFIX
 
 _KEY = re.compile(r"[A-Za-z$_][\w.-]{0,60}")
@@ -47,7 +48,8 @@ class Letter:
         """The record to send to its topic once more; None for a record of a legacy system, which its connector tries again."""
         if self.source is None:
             return None
-        return Outgoing(self.source.topic, self.key, self.value, (("attempt", str(self.attempt).encode()),))
+        attempt = ("attempt", str(self.attempt).encode())
+        return Outgoing(self.source.topic, self.key, self.value, (*EVENT_HEADERS, attempt))
 
     def marker(self, headers: Headers) -> Outgoing:
         """The empty record that settles it, beside it."""

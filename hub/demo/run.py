@@ -15,12 +15,14 @@ from hub.demo.client import HubClient
 from hub.demo.legacy import SETTINGS, LegacySystem, settings_step
 from hub.demo.play import Faults, Play
 from hub.demo.requests import Story, stories
-from hub.demo.site import Site, make
+from hub.demo.site import Site, make, usual_port
 from hub.demo.stage import LiveStage, PlainStage, show_summary
 from hub.edge.registry import SIMULATORS, names
 from hub.settings import load
 from hub.supervisor.alone import alone
+from hub.supervisor.hearing import Hearing
 from hub.supervisor.log import Log
+from hub.supervisor.outlet import Outlet
 from hub.supervisor.plan import Plan, plan
 from hub.supervisor.run import state_folder, stop_on_signals
 from hub.supervisor.screen import width_of
@@ -57,14 +59,16 @@ def run(options: Options, began: float) -> int:
     Raises:
         ConfigurationError: the folder cannot be used.
     """
-    console = Console(stderr=options.as_json)
+    outlet = Outlet(sys.stderr if options.as_json else sys.stdout)
+    console = outlet.console()
     citizens = council.citizens(max(CITIZENS, 2 * options.requests), options.seed)
-    site = make(options.folder, names(SIMULATORS), citizens)
-    wanted = _plan(site, options.seed)
-    told = stories(citizens, options.requests, options.seed, datetime.now(UTC))
-    folder = state_folder(load(site.settings_file))
-    with alone(folder), Log(folder, width_of(wanted.services)) as log:
-        return asyncio.run(_Demo(options, site, wanted, console, log, began).run(told))
+    with usual_port() as web_port:
+        site = make(options.folder, names(SIMULATORS), citizens, web_port)
+        wanted = _plan(site, options.seed)
+        told = stories(citizens, options.requests, options.seed, datetime.now(UTC))
+        folder = state_folder(load(site.settings_file))
+        with alone(folder), Log(folder, width_of(wanted.services)) as log:
+            return asyncio.run(_Demo(options, site, wanted, console, outlet, log, began).run(told))
 
 
 def _plan(site: Site, seed: int) -> Plan:
@@ -87,6 +91,7 @@ class _Demo:
     site: Site
     plan: Plan
     console: Console
+    outlet: Outlet
     log: Log
     began: float
 
@@ -94,13 +99,8 @@ class _Demo:
         """Run everything; the exit code."""
         options = self.options
         stage = self._stage(len(told))
-        supervisor = Supervisor(
-            self.plan.services,
-            self.plan.steps,
-            self.site.folder,
-            lambda name, raw: stage.line(self.log.write(name, raw)),
-            stage.changed,
-        )
+        hearing = Hearing(self.log, stage, self.outlet)
+        supervisor = Supervisor(self.plan.services, self.plan.steps, self.site.folder, hearing.line, hearing.changed)
         faults = Faults(options.kill_every_s, options.seed) if options.kill else None
         play = Play(told, HubClient(self.site.web_port), supervisor, stage, self.began)
         playing = asyncio.create_task(play.run(options.within_s, faults))

@@ -10,13 +10,15 @@ FOLDER/.hub/              broker, memories and log of the hub itself
 import json
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from connectors.sdk.simulation import Citizen
-from hub.broker.cluster import choose_ports, is_free
+from hub.broker.cluster import LOOPBACK, choose_ports, is_free
 from hub.demo.council import CODE, NAME
 from hub.errors import ConfigurationError
 from hub.supervisor.alone import alone
@@ -75,8 +77,30 @@ class Site:
         new.replace(self.settings_file)
 
 
-def make(folder: Path, systems: Iterable[str], citizens: Iterable[Citizen]) -> Site:
+@contextmanager
+def usual_port() -> Iterator[int | None]:
+    """The port on which people look for the pages, kept for one demo as long as the `with` lasts; None where another program has it.
+
+    A web that is killed lets go of its port until it is started again. A second demo that began just then took it, and the first one's
+    citizens asked, and were answered by, the hub of the second. What is kept here is the UDP port of that number, which nobody listens on.
+    """
+    with socket.socket(type=socket.SOCK_DGRAM) as kept:
+        try:
+            kept.bind((LOOPBACK, WEB_PORT))
+        except OSError:
+            yield None
+            return
+        yield WEB_PORT if is_free(WEB_PORT) else None
+
+
+def make(folder: Path, systems: Iterable[str], citizens: Iterable[Citizen], web_port: int | None = None) -> Site:
     """A new folder in place of the last one.
+
+    Args:
+        folder: where.
+        systems: names of the connectors whose legacy systems are simulated.
+        citizens: who lives there.
+        web_port: of pages and API; any free one where it is None.
 
     Raises:
         ConfigurationError: the folder holds something else, or a demo runs in it.
@@ -89,7 +113,7 @@ def make(folder: Path, systems: Iterable[str], citizens: Iterable[Citizen]) -> S
     worker, web, *ports = choose_ports(2 + 2 * len(names), _PORTS, is_free)
     site = Site(
         folder=folder,
-        web_port=WEB_PORT if is_free(WEB_PORT) else web,
+        web_port=web if web_port is None else web_port,
         worker_port=worker,
         systems=dict(zip(names, ports, strict=False)),
         health_ports=dict(zip(names, ports[len(names) :], strict=True)),

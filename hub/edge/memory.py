@@ -11,12 +11,22 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Table, create_engine, delete, event, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, Row, Table, create_engine, delete, event, insert, select, text, update
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from connectors.sdk.contract import Checkpoint, Receipt
 from hub.edge.messages import Place
 from hub.edge.tables import checkpoints, effects, held, links, metadata
+from hub.errors import ConfigurationError, HubError, RestartMe
 from schemas.tasks import TaskStatus
 
 
@@ -41,6 +51,8 @@ class State(StrEnum):
     """It could not be put into the system's words and lies among the dead letters; later instructions of its task wait there too."""
     UNKNOWN = "unknown"
     """It lies among the dead letters too, but may have been written: whoever tries it again must look, as with an intent."""
+    DROPPED = "dropped"
+    """It was withdrawn while it lay among the dead letters: the legacy system has nothing of it, and gets nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,24 @@ class EffectRow:
         """Whether nobody knows if the legacy system has it."""
         return self.state in {State.INTENT, State.UNKNOWN}
 
+    @property
+    def open(self) -> bool:
+        """Whether nobody knows what the legacy system makes of it."""
+        return self.status is None
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An instruction that somebody is about to apply.
+
+    Attributes:
+        was: its row as it was before; None for a new one.
+        earlier: the rows of its task that came before it, oldest first.
+    """
+
+    was: EffectRow | None
+    earlier: tuple[EffectRow, ...]
+
 
 @dataclass(frozen=True)
 class Held:
@@ -78,13 +108,35 @@ class Held:
 
 
 def open_engine(url: str) -> Engine:
-    """An engine whose commits are durable; makes a SQLite file's folder."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 30})
+    """An engine whose commits are durable; makes a SQLite file's folder.
+
+    Raises:
+        ConfigurationError: no URL, no driver for it, or no folder for its file.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError(
+            "memory.url is no SQLAlchemy URL. There are sqlite:///FILE and postgresql+psycopg://USER@HOST/NAME."
+        ) from None
+    try:
+        sqlite = parsed.get_backend_name() == "sqlite"
+        if sqlite and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        patience = {"connect_args": {"timeout": 30}} if sqlite else {"pool_pre_ping": True}
+        engine = create_engine(parsed, hide_parameters=True, **patience)
+    except (NoSuchModuleError, ImportError):
+        raise ConfigurationError(
+            f"memory.url names a database or driver that is not installed: {parsed.drivername}. Install it beside the hub, or "
+            "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME."
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"The folder {Path(parsed.database or '').parent} cannot be made ({type(error).__name__}). memory.url names a file in it: "
+            "clear the way, or name another."
+        ) from error
+    if not sqlite:
+        return engine
 
     @event.listens_for(engine, "connect")
     def durable(connection: Any, _record: Any) -> None:
@@ -94,21 +146,54 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+GONE = (OperationalError, InterfaceError, InternalError)
+"""Errors of a database that does not answer, or has dropped us: a fresh process may find it well."""
+
+
+def trouble(engine: Engine, connector: str, error: DBAPIError) -> HubError:
+    """What it means for a connector's process that its memory failed.
+
+    Args:
+        engine: of the memory.
+        connector: name of the connector's table in the settings.
+        error: one of `GONE`, or a ProgrammingError.
+    """
+    kind, url = type(error.orig).__name__, engine.url.set(query={})
+    memory = f"The memory of connector {connector} at {url.render_as_string(hide_password=True)}"
+    if isinstance(error, GONE):
+        return RestartMe(
+            f"{memory} does not answer ({kind}). Does it run, and is [connectors.{connector}] memory.url right?"
+        )
+    user, tables = f'"{url.username}"', ", ".join(sorted(metadata.tables))
+    return ConfigurationError(
+        f"{memory} is closed to its user ({kind}). Have the owner of the database say GRANT USAGE, CREATE ON SCHEMA public TO {user}; "
+        f"and, where the tables are another user's, GRANT ALL ON {tables} TO {user}; or name another database in "
+        f"[connectors.{connector}] memory.url."
+    )
+
+
 class EdgeMemory:
     """The memory of one connector. May be shared by the threads of its process.
 
     Args:
         engine: from `open_engine`.
         connector: name of the connector.
+
+    Raises:
+        RestartMe: the database does not answer.
+        ConfigurationError: it does not let us make or use our tables.
     """
 
     def __init__(self, engine: Engine, connector: str) -> None:
         self._engine, self._connector = engine, connector
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                # Connectors that share a database start together, and CREATE TABLE IF NOT EXISTS trips over another at the same moment.
-                connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('council-hub edge tables'))"))
-            metadata.create_all(connection)
+        try:
+            with engine.begin() as connection:
+                if engine.dialect.name == "postgresql":
+                    # Connectors that share a database start together, and CREATE TABLE IF NOT EXISTS trips over another at the same moment.
+                    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('council-hub edge tables'))"))
+                metadata.create_all(connection)
+        except (*GONE, ProgrammingError) as error:
+            raise trouble(engine, connector, error) from error
 
     # Reading.
 
@@ -158,14 +243,15 @@ class EdgeMemory:
         with self._engine.connect() as connection:
             return [Held(row[0], row[1], row[2].encode()) for row in connection.execute(query)]
 
-    def release(self, record: Held, learned: Mapping[str, str]) -> None:
-        """A record that was set aside has been understood and is safe on its topics."""
+    def release(self, records: Iterable[Held], learned: Mapping[str, str]) -> None:
+        """Records that were set aside have been understood and are safe on their topics."""
         with self._engine.begin() as connection:
             for effect_key, reference in learned.items():
                 self._learn(connection, effect_key, reference)
-            connection.execute(
-                delete(held).where(held.c.connector == self._connector, held.c.record_id == record.record_id)
-            )
+            for record in records:
+                connection.execute(
+                    delete(held).where(held.c.connector == self._connector, held.c.record_id == record.record_id)
+                )
 
     def effect(self, effect_key: str) -> EffectRow | None:
         """One row of the ledger."""
@@ -181,15 +267,16 @@ class EdgeMemory:
 
     # Writing.
 
-    def begin(self, effect_key: str, *, case: str, task: str, kind: Kind, place: Place, at_ms: int) -> EffectRow | None:
-        """Note the intention to apply an instruction, before anything is done about it.
-
-        Returns:
-            The row as it was before: None for a new instruction.
-        """
+    def begin(self, effect_key: str, *, case: str, task: str, kind: Kind, place: Place, at_ms: int) -> Begun:
+        """Note the intention to apply an instruction, before anything is done about it."""
         with self._engine.begin() as connection:
-            before = self._effect(connection, effect_key)
-            if before is None:
+            rows = connection.execute(
+                select(effects)
+                .where(effects.c.connector == self._connector, effects.c.case_ref == case, effects.c.task == task)
+                .order_by(effects.c.began_ms, effects.c.place)
+            ).all()
+            order = [row.effect_key for row in rows]
+            if effect_key not in order:
                 connection.execute(
                     insert(effects).values(
                         connector=self._connector,
@@ -201,26 +288,31 @@ class EdgeMemory:
                         topic=place.topic,
                         part=place.partition,
                         place=place.offset,
-                        began_ms=at_ms,
+                        # The order of a task's rows is the order in which they came, even where the clock was put back between them.
+                        began_ms=max(at_ms, rows[-1].began_ms + 1) if rows else at_ms,
                     )
                 )
-            elif before.state in {State.ASIDE, State.UNKNOWN}:
+                return Begun(None, tuple(map(_effect_row, rows)))
+            at = order.index(effect_key)
+            was = _effect_row(rows[at])
+            if was.state in {State.ASIDE, State.UNKNOWN}:
                 self._change(connection, [effect_key], state=State.INTENT)
-            return before
+            return Begun(was, tuple(map(_effect_row, rows[:at])))
 
-    def finish(self, effect_key: str, receipt: Receipt, at_ms: int) -> EffectRow:
-        """Note what the legacy system made of an instruction, and which of its records is the task's."""
+    def finish(self, effect_key: str, receipt: Receipt, at_ms: int, dropped: Iterable[str] = ()) -> EffectRow:
+        """Note what became of an instruction, and which of the legacy system's records is the task's.
+
+        Args:
+            effect_key: the instruction.
+            receipt: what the legacy system made of it.
+            at_ms: now.
+            dropped: effect keys of those that lie aside and are settled with it, for it withdraws them.
+        """
         state = State.REJECTED if receipt.status is TaskStatus.REJECTED else State.APPLIED
+        outcome = {"status": receipt.status, "reason": receipt.reason, "ended_ms": at_ms}
         with self._engine.begin() as connection:
-            self._change(
-                connection,
-                [effect_key],
-                state=state,
-                status=receipt.status,
-                reference=receipt.reference,
-                reason=receipt.reason,
-                ended_ms=at_ms,
-            )
+            self._change(connection, [effect_key], state=state, reference=receipt.reference, **outcome)
+            self._change(connection, dropped, state=State.DROPPED, **outcome)
             row = self._effect(connection, effect_key)
             if row is None:
                 raise LookupError(f"No intent for effect {effect_key}; `begin` comes first.")
@@ -233,25 +325,13 @@ class EdgeMemory:
         with self._engine.begin() as connection:
             self._change(connection, [effect_key], state=State.UNKNOWN if perhaps_written else State.ASIDE)
 
-    def task_rows(self, case: str, task: str) -> list[EffectRow]:
-        """Every instruction about one task, oldest first."""
-        query = (
-            select(effects)
-            .where(effects.c.connector == self._connector, effects.c.case_ref == case, effects.c.task == task)
-            .order_by(effects.c.began_ms, effects.c.place)
+    def unfinished(self) -> frozenset[str]:
+        """The instructions that have an intention and no outcome: any of them may be on its way into the legacy system."""
+        query = select(effects.c.effect_key).where(
+            effects.c.connector == self._connector, effects.c.state == State.INTENT
         )
         with self._engine.connect() as connection:
-            return [_effect_row(row) for row in connection.execute(query)]
-
-    def unfinished(self) -> int:
-        """How many instructions have an intention and no outcome: any of them may be on its way into the legacy system."""
-        query = (
-            select(func.count())
-            .select_from(effects)
-            .where(effects.c.connector == self._connector, effects.c.state == State.INTENT)
-        )
-        with self._engine.connect() as connection:
-            return connection.execute(query).scalar_one()
+            return frozenset(connection.scalars(query))
 
     # Steps of a transaction.
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from schemas.envelope import EVENT_HEADERS
+
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -25,6 +27,17 @@ class Outgoing:
     key: bytes | None = field(repr=False)
     value: bytes | None = field(repr=False)
     headers: Headers = ()
+
+    @classmethod
+    def event(cls, topic: str, key: str, body: bytes) -> "Outgoing":
+        """An event as it stands on any topic, under its partition key.
+
+        Args:
+            topic: where it goes.
+            key: its partition key.
+            body: encoded by `Event.encode`.
+        """
+        return cls(topic, key.encode(), body, EVENT_HEADERS)
 
 
 @dataclass(frozen=True)

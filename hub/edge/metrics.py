@@ -61,12 +61,9 @@ WELL = Metric(
     ("part",),
 )
 
-CONNECTOR = (RECORDS, STRANGERS, LAST_NEWS, SPEAKS_EVERY, EFFECTS, APPLY, UNFINISHED, WELL)
-"""What a connector's process exports, besides its memory, CPU and files."""
-
 
 class ConnectorMetrics:
-    """A connector's metrics, ready to be set."""
+    """A connector's metrics, ready to be set; besides them its process's memory, CPU and files."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -15,7 +15,7 @@ from threading import Thread
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ProgrammingError
 
 from connectors.sdk.contract import Connector, SinkConnector, SourceConnector
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
@@ -25,13 +25,13 @@ from hub import logs, topics
 from hub.broker.cluster import bootstrap
 from hub.edge.condition import Conditions, Mood
 from hub.edge.kafka import Receiver, Sender
-from hub.edge.memory import EdgeMemory, open_engine
+from hub.edge.memory import GONE, EdgeMemory, open_engine, trouble
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.registry import connector_named
 from hub.edge.sink_runner import PART, SinkRunner
 from hub.edge.source_runner import Edge, SourceRunner
 from hub.edge.wrapping import Speaker
-from hub.errors import EXIT_RESTART, ConfigurationError, RestartMe
+from hub.errors import EXIT_RESTART, ConfigurationError
 from hub.health.http import Health, HealthServer
 from hub.settings import ConnectorProcess, HubSettings
 from schemas.topics import TASKS
@@ -48,6 +48,7 @@ class Chosen:
     """Name of its table."""
     process: ConnectorProcess
     manifest: Manifest
+    """The connector's own, with the kinds of work that this table takes."""
     connect: Callable[[], Connector[Any]]
     settings: ConnectorSettings
 
@@ -56,18 +57,48 @@ def choose(settings: HubSettings, name: str) -> Chosen:
     """The connector that a settings file has under `[connectors.<name>]`.
 
     Raises:
-        ConfigurationError: no such table, no such connector, or settings that it refuses.
+        ConfigurationError: no such table, no such connector, settings that it refuses, or work that another table takes too.
     """
     process = settings.connectors.get(name)
     if process is None:
         found = ", ".join(settings.connectors) or "none"
         raise ConfigurationError(f"{settings.file} has no [connectors.{name}]. It has: {found}.")
     connector, manifest = connector_named(process.connector)
+    manifest = _narrowed(settings, name, manifest)
+    _refuse_work_of_two(settings, name, manifest)
     try:
         own = load_settings(connector.settings_type, process.settings, f"{settings.file} [connectors.{name}]")
     except ConnectorConfigurationError as error:
         raise ConfigurationError(str(error)) from error
     return Chosen(name, process, manifest, partial(connector, own), own)
+
+
+def _narrowed(settings: HubSettings, name: str, manifest: Manifest) -> Manifest:
+    """A connector's manifest with no other kinds of work than its table names."""
+    tasks = settings.connectors[name].tasks
+    if tasks is None:
+        return manifest
+    if strange := [work for work in tasks if work not in manifest.tasks]:
+        raise ConfigurationError(
+            f"{settings.file} [connectors.{name}] tasks: {manifest.name} does not take {', '.join(strange)}; it takes "
+            f"{', '.join(manifest.tasks) or 'none'}."
+        )
+    return manifest.model_copy(update={"tasks": tasks})
+
+
+def _refuse_work_of_two(settings: HubSettings, name: str, manifest: Manifest) -> None:
+    """Each table reads a department's tasks for itself, so what two of them take is done twice."""
+    for other, process in settings.connectors.items():
+        try:
+            its = _narrowed(settings, other, connector_named(process.connector)[1])
+        except ConfigurationError:
+            continue  # it cannot run here; wherever it is started it is told why
+        both = [work for work in manifest.tasks if work in its.tasks]
+        if other != name and its.department is manifest.department and both:
+            raise ConfigurationError(
+                f"{settings.file}: [connectors.{name}] and [connectors.{other}] both take {', '.join(both)}, so each such task "
+                'would be done twice. Say in each which kinds of work are its own: tasks = ["..."], or tasks = [] where it only reads.'
+            )
 
 
 def run_connector(settings: HubSettings, name: str) -> None:
@@ -101,6 +132,7 @@ class ConnectorThreads:
         self._chosen, self._stop = chosen, stop
         self._failures: list[BaseException] = []
         self._engine = open_engine(settings.database_url(chosen.process.memory))
+        memory = EdgeMemory(self._engine, chosen.name)
         self._metrics = ConnectorMetrics()
         self._conditions = Conditions([*manifest.reads, *([PART] if manifest.tasks else [])])
         self._log = structlog.get_logger().bind(connector=chosen.name)
@@ -113,7 +145,7 @@ class ConnectorThreads:
                 connector=chosen.name,
                 department=manifest.department,
             ),
-            memory=EdgeMemory(self._engine, chosen.name),
+            memory=memory,
             sender=self._sender,
             conditions=self._conditions,
             metrics=self._metrics,
@@ -178,10 +210,9 @@ class ConnectorThreads:
             run()
         except ConnectorConfigurationError as error:
             self._failures.append(ConfigurationError(f"[connectors.{self._chosen.name}] {error}"))
-        except OperationalError as error:
-            self._failures.append(
-                RestartMe(f"The memory of connector {self._chosen.name} does not answer ({type(error.orig).__name__}).")
-            )
+        except (*GONE, ProgrammingError) as error:
+            # A connector's own database cannot come here: whatever a connector raises is caught where it is asked.
+            self._failures.append(trouble(self._engine, self._chosen.name, error))
         except BaseException as error:  # noqa: BLE001 - raised again by the main thread
             self._failures.append(error)
         finally:

@@ -1,11 +1,12 @@
 """Applies a department's tasks to its legacy system: consume, ledger, apply, ledger, report, commit.
 
 Before anything is done about an instruction, the ledger holds the intention; before its offset is committed, its outcome is in the ledger
-and reported to its case. So after a crash anywhere an instruction is found in one of three states: new (do it), intended (it may be
-in the legacy system: class A and C repeat it, which writes nothing twice; class B looks for it first), ended (report it again: the report
-has the same id). One that was set aside after it may have been written is in doubt when it is replayed, as if it were only intended.
+and reported to its case. So after a crash anywhere, and whenever a dead letter is replayed, the ledger says what is known of it and of
+those before it in its task: `history.py` has the states and what each allows. An instruction reported again is the same event again.
 Instructions are taken in the order of their partition. While the legacy system is away the one in hand is tried again and again, and the
 group is shown that this member lives.
+
+The connector writes and gives a receipt; `wrapping.report` makes it the event by which the worker's `step` hears of it.
 """
 
 import time
@@ -17,17 +18,18 @@ import structlog
 
 from connectors.sdk.contract import Effect, EffectClass, Instruction, Receipt, SinkConnector
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
-from connectors.sdk.errors import ConnectorError, ContractBroken, OutcomeUnknown, RetryLater, TranslationError
+from connectors.sdk.errors import ContractBroken, OutcomeUnknown, RetryLater, TranslationError
 from connectors.sdk.manifest import Manifest
 from hub.dead_letters.letter import attempts_before, dead_letter
 from hub.edge.condition import Backoff
+from hub.edge.history import History
 from hub.edge.kafka import Receiver
-from hub.edge.memory import EffectRow, Kind, State
+from hub.edge.memory import EffectRow
 from hub.edge.messages import Incoming, Outgoing, Place
+from hub.edge.reach import Reach
 from hub.edge.source_runner import BROKEN_FOR_S, Edge
 from hub.edge.wrapping import KINDS, report
 from hub.failpoints import Failpoint, reach
-from schemas.envelope import EVENT_HEADERS
 from schemas.tasks import TaskChanged, TaskRaised, TaskStatus, TaskWithdrawn
 from schemas.topics import CASE_EVENTS, TASKS, UnreadableEvent
 
@@ -35,6 +37,7 @@ PART = "tasks"
 _AT_ONCE = 50
 _POLL_S = 0.5
 _SHOW_LIFE_S = 3.0
+_NEVER_SENT = Receipt(status=TaskStatus.CANCELLED, reason="It was withdrawn before it reached the department's system.")
 
 
 class Stopping(Exception):
@@ -58,9 +61,9 @@ class SinkRunner:
     def __init__(
         self, edge: Edge, manifest: Manifest, receiver: Receiver, connect: Callable[[], SinkConnector[Any]]
     ) -> None:
-        self._edge, self._manifest, self._receiver, self._connect = edge, manifest, receiver, connect
+        self._edge, self._manifest, self._receiver = edge, manifest, receiver
+        self._reach = Reach(connect, edge.speaker.connector)
         self._topic = TASKS[manifest.department]
-        self._connector: SinkConnector[Any] | None = None
         self._assigned = False
         self._outgoing: list[Outgoing] = []
         self._done: dict[tuple[str, int], Place] = {}
@@ -83,7 +86,7 @@ class SinkRunner:
                 if batch:
                     self._count_unfinished()
         finally:
-            self._let_go()
+            self._reach.let_go()
             self._receiver.close()
 
     def _look_at_membership(self) -> None:
@@ -138,22 +141,17 @@ class SinkRunner:
         memory, case, task, kind = self._edge.memory, event.partitionkey, event.data.task, KINDS[type(event)]
         key, began = event.id.hex, time.monotonic()
         reach(Failpoint.SINK_TAKEN)
-        others = [row for row in memory.task_rows(case, task) if row.effect_key != key]
-        before = memory.begin(key, case=case, task=task, kind=kind, place=record.place, at_ms=_now_ms())
-        row = before if before is not None and before.receipt is not None else None
-        outcome = "repeated"
-        if row is None:
-            reach(Failpoint.SINK_INTENDED)
+        begun = memory.begin(key, case=case, task=task, kind=kind, place=record.place, at_ms=_now_ms())
+        history, row, outcome = History(kind, begun.earlier), begun.was, "repeated"
+        if row is None or row.open:
             try:
-                receipt = self._receipt(event, others, in_doubt=before is not None and before.perhaps_written)
+                row = self._carry_out(event, history, in_doubt=row is not None and row.perhaps_written)
             except TranslationError as error:
                 memory.set_aside(key, perhaps_written=isinstance(error, PerhapsWritten))
                 self._set_aside(record, error.code, f"{self._edge.speaker.connector}: {error}")
                 return
-            reach(Failpoint.SINK_WRITTEN)
-            row = memory.finish(key, receipt, _now_ms())
-            reach(Failpoint.SINK_FINISHED)
-            outcome = str(receipt.status)
+            outcome = str(row.status)
+        reach(Failpoint.SINK_FINISHED)
         self._report(event, row)
         self._edge.metrics.effects.labels(outcome).inc()
         self._edge.metrics.apply.observe(time.monotonic() - began)
@@ -167,34 +165,33 @@ class SinkRunner:
             took_ms=round((time.monotonic() - began) * 1000),
         )
 
-    def _receipt(self, event: Instruction, others: list[EffectRow], *, in_doubt: bool) -> Receipt:
-        """What the legacy system makes of an instruction.
+    def _carry_out(self, event: Instruction, history: History, *, in_doubt: bool) -> EffectRow:
+        """Apply an instruction, or settle it here; its row as it ended.
 
         Raises:
-            TranslationError: it cannot be put into the system's words, or waits for an earlier one that could not.
+            TranslationError: it cannot be put into the system's words, or waits for an earlier one that could not; it was not written.
+            PerhapsWritten: the same, of one that may have been.
         """
-        aside = [row for row in others if row.state in {State.ASIDE, State.UNKNOWN}]
-        if aside and isinstance(event, TaskWithdrawn):
-            return self._withdraw_unsent(aside, others)
-        if aside:
-            raise TranslationError(
-                "an earlier instruction of this task lies among the dead letters.", code="waits-for-earlier"
+        memory, key = self._edge.memory, event.id.hex
+        if history.open and history.never_sent:
+            dropped = [row.effect_key for row in history.open]
+            return memory.finish(key, _NEVER_SENT, _now_ms(), dropped)
+        if history.open:
+            raise (PerhapsWritten if in_doubt else TranslationError)(
+                "an earlier instruction of this task lies among the dead letters. Replay that one first.",
+                code="waits-for-earlier",
             )
-        effect = Effect(key=event.id.hex, case=event.partitionkey, instruction=event, earlier=_reference(others))
-        return self._apply(effect, in_doubt)
-
-    def _withdraw_unsent(self, aside: list[EffectRow], others: list[EffectRow]) -> Receipt:
-        """A withdrawal of what never reached the legacy system: nothing is to be undone there."""
-        cancelled = Receipt(
-            status=TaskStatus.CANCELLED, reason="It was withdrawn before it reached the department's system."
+        effect = Effect(
+            key=key,
+            case=event.partitionkey,
+            instruction=event,
+            earlier=history.reference,
+            raised_as=history.raised_as,
         )
-        if any(row.state in {State.APPLIED, State.UNKNOWN} for row in others):
-            raise TranslationError(
-                "an earlier instruction of this task lies among the dead letters.", code="waits-for-earlier"
-            )
-        for row in aside:
-            self._edge.memory.finish(row.effect_key, cancelled, _now_ms())
-        return cancelled
+        reach(Failpoint.SINK_INTENDED)
+        receipt = self._apply(effect, in_doubt)
+        reach(Failpoint.SINK_WRITTEN)
+        return memory.finish(key, receipt, _now_ms())
 
     def _apply(self, effect: Effect, in_doubt: bool) -> Receipt:
         """Until there is a receipt; waits as long as the legacy system is away.
@@ -204,14 +201,16 @@ class SinkRunner:
             PerhapsWritten: the connector failed, or cannot tell what it wrote.
         """
         backoff: Backoff | None = None
+        # Classes A and C need no look: applying again writes nothing twice. So nothing but a receipt ends their doubt.
+        looks = self._manifest.effect_class is EffectClass.B
         failed = False
         while True:
             try:
-                connector = self._reach()
+                connector = self._connected()
                 backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
-                found = self._found(connector, effect) if in_doubt else None
-                in_doubt = False
-                receipt = found or connector.apply(effect)
+                found = connector.find(effect) if in_doubt and looks else None
+                in_doubt = in_doubt and not looks
+                receipt = _receipt(found or connector.apply(effect))
             except RetryLater as error:
                 self._edge.conditions.away(PART, str(error))
                 self._wait(backoff.next() if backoff else 1.0)
@@ -228,11 +227,11 @@ class SinkRunner:
                 raise
             except ConnectorConfigurationError:
                 raise
-            except (ConnectorError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the instructions behind this one go on
                 # A defect of the connector. Whether it wrote before it failed, only a look-up can tell.
-                self._log.error("the connector failed", outcome="defect", exc_info=error)
+                self._reach.failed(error)
                 in_doubt = True
-                if not failed and self._manifest.effect_class is EffectClass.B:
+                if not failed and looks:
                     failed = True
                     continue
                 raise PerhapsWritten(
@@ -243,13 +242,17 @@ class SinkRunner:
                 self._edge.conditions.well(PART)
                 return receipt
 
-    def _found(self, connector: SinkConnector[Any], effect: Effect) -> Receipt | None:
-        """What became of an effect that may have been written. Classes A and C need no look: applying again writes nothing twice."""
-        return connector.find(effect) if self._manifest.effect_class is EffectClass.B else None
+    def _connected(self) -> SinkConnector[Any]:
+        """The connector, once it can be made; nothing has been written by one that cannot."""
+        while True:
+            try:
+                return self._reach.connector()
+            except ContractBroken as error:
+                self._break(str(error))
 
     def _break(self, why: str) -> None:
         self._edge.conditions.broken(PART, why)
-        self._let_go()
+        self._reach.let_go()
         self._wait(BROKEN_FOR_S)
 
     def _wait(self, wait_s: float) -> None:
@@ -268,13 +271,13 @@ class SinkRunner:
         self._receiver.stay()
 
     def _count_unfinished(self) -> None:
-        self._edge.metrics.unfinished.set(self._edge.memory.unfinished())
+        self._edge.metrics.unfinished.set(len(self._edge.memory.unfinished()))
 
     def _report(self, event: Instruction, row: EffectRow) -> None:
         assert row.receipt is not None
         assert row.ended_at is not None
         said = report(self._edge.speaker, event, row.receipt, row.ended_at)
-        self._outgoing.append(Outgoing(CASE_EVENTS.name, said.partitionkey.encode(), said.encode(), EVENT_HEADERS))
+        self._outgoing.append(Outgoing.event(CASE_EVENTS.name, said.partitionkey, said.encode()))
 
     def _set_aside(self, record: Incoming, code: str, reason: str) -> None:
         place = record.place
@@ -293,20 +296,16 @@ class SinkRunner:
         self._edge.metrics.effects.labels("set-aside").inc()
         self._log.warning("task set aside", outcome="set-aside", code=code, place=str(place))
 
-    def _reach(self) -> SinkConnector[Any]:
-        if self._connector is None:
-            self._connector = self._connect()
-        return self._connector
 
-    def _let_go(self) -> None:
-        if self._connector is not None:
-            self._connector.close()
-            self._connector = None
+def _receipt(answer: object) -> Receipt:
+    """What a connector answered, if it is a receipt.
 
-
-def _reference(rows: list[EffectRow]) -> str | None:
-    """The legacy reference that a task already has: that of its latest instruction which has one."""
-    return next((row.reference for row in reversed(rows) if row.reference and row.kind is not Kind.WITHDRAWN), None)
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(answer, Receipt):
+        raise TypeError(f"a {type(answer).__name__} instead of a receipt")
+    return answer
 
 
 def _now_ms() -> int:

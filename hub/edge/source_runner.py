@@ -3,14 +3,21 @@
 The checkpoint never passes a record that is not safe on a topic: its events are acknowledged, or the record is among the dead letters and
 in `held`, to be tried again whenever the process starts (an unmapped code is mended in the settings, which are read at the start).
 
+A record that does not carry our reference may be one that the sink is just writing: until that instruction has ended, nobody knows whose it
+is. That is waited for as long as a write can take; if the instruction itself waits for the legacy system by then, the record is held too,
+and tried again once nothing is under way.
+
 Records repeat: a poll looks back a little. A connector keeps the positions inside its overlap in its checkpoint; this runner remembers the
 last thousands it has sent besides, so that one that does not still sends nothing twice while it runs. What is sent twice after a restart
 has the same ids, and every consumer ignores the second.
+
+The connector says what a record means; `wrapping.wrap` makes it events: facts for subscribers, and for the case what became of its task.
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event as Signal
@@ -19,24 +26,27 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from connectors.sdk.contract import Batch, LegacyRecord, Progress, SourceConnector
+from connectors.sdk.contract import Batch, LegacyRecord, Progress, Said, SourceConnector
 from connectors.sdk.errors import ContractBroken, RetryLater, TranslationError
 from connectors.sdk.records import decode_record, encode_record
-from hub.dead_letters.letter import DeadLetter, record_letter, settled
+from hub.dead_letters.letter import record_letter, settled
 from hub.edge.condition import Backoff, Conditions
 from hub.edge.kafka import Sender
 from hub.edge.memory import EdgeMemory, EffectRow, Held
 from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
+from hub.edge.reach import ON_PURPOSE, Reach
 from hub.edge.wrapping import Speaker, Wrapped, wrap
 from hub.failpoints import Failpoint, reach
-from schemas.envelope import EVENT_HEADERS
 from schemas.topics import FACTS
 
 BROKEN_FOR_S = 300.0
 """How long a dataset rests after its connector broke a promise."""
 _REMEMBERED = 20_000
+_AT_ONCE = 500
+"""Held records that are tried together."""
 _DOUBT_S = 0.2
+"""How often to look whether an instruction under way has ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +71,15 @@ class SourceRunner:
     """
 
     def __init__(self, edge: Edge, dataset: str, connect: Callable[[], SourceConnector[Any]]) -> None:
-        self._edge, self._dataset, self._connect = edge, dataset, connect
-        self._connector: SourceConnector[Any] | None = None
+        self._edge, self._dataset = edge, dataset
+        self._reach = Reach(connect, edge.speaker.connector)
+        self._backoff: Backoff | None = None
+        self._tried_held = False
         self._sent: OrderedDict[str, None] = OrderedDict()
+        self._in_doubt_until = 0.0
+        """This look waits no longer than that for instructions under way."""
+        self._holds_doubt = False
+        """Whether a record is held because an instruction was under way."""
         self._log = structlog.get_logger().bind(connector=edge.speaker.connector, dataset=dataset)
 
     def run(self) -> None:
@@ -74,110 +90,148 @@ class SourceRunner:
             ConfigurationError: the legacy system says that the settings are wrong.
         """
         try:
-            connector = self._reach()
-            settings = connector.settings
-            backoff = Backoff(settings.retry_after_s, settings.retry_at_most_s)
-            self._try_held(connector)
             while not self._edge.stop.is_set():
-                wait_s = self._look(backoff, settings.poll_every_s)
-                self._edge.stop.wait(wait_s)
+                self._edge.stop.wait(self._look())
         finally:
-            self._let_go()
+            self._reach.let_go()
 
-    def _look(self, backoff: Backoff, poll_every_s: float) -> float:
+    def _look(self) -> float:
         """Read once to the end; the answer is how long to wait before the next look."""
         part, conditions = self._dataset, self._edge.conditions
         try:
-            news = self._read(self._reach())
+            connector = self._reach.connector()
+            settings = connector.settings
+            self._backoff = self._backoff or Backoff(settings.retry_after_s, settings.retry_at_most_s)
+            self._in_doubt_until = time.monotonic() + settings.timeout_s
+            if not self._tried_held or (self._holds_doubt and not self._edge.memory.unfinished()):
+                self._holds_doubt = False
+                self._try_held(connector)
+                self._tried_held = True
+            if self._edge.stop.is_set():
+                return 0.0
+            news = self._read(connector)
         except RetryLater as error:
             conditions.away(part, str(error))
-            return backoff.next()
+            return self._backoff.next() if self._backoff else 1.0
         except ContractBroken as error:
             conditions.broken(part, str(error))
-        except (TranslationError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-            # A defect of the connector: its own words may hold a record, so only their kind is told.
-            conditions.broken(
-                part, f"{type(error).__name__} in the connector's read; this is a defect of the connector"
-            )
-            self._log.error("the connector failed", outcome="defect", exc_info=error)
-        else:
-            conditions.well(part)
-            backoff.reset()
-            return 0.0 if news else poll_every_s
-        self._let_go()
-        return BROKEN_FOR_S
+            self._reach.let_go()
+            return BROKEN_FOR_S
+        conditions.well(part)
+        self._backoff.reset()
+        return 0.0 if news else settings.poll_every_s
 
     def _read(self, connector: SourceConnector[Any]) -> bool:
         """Everything since the checkpoint, batch by batch; whether anything was new."""
         news = False
-        for batch in connector.read(self._dataset, self._edge.memory.checkpoint(self._dataset)):
+        for batch in self._batches(connector):
             news |= self._take(connector, batch)
             self._edge.conditions.well(self._dataset)
             if self._edge.stop.is_set():
                 break
         return news
 
+    def _batches(self, connector: SourceConnector[Any]) -> Iterator[Batch]:
+        """What the connector reads. What fails here is the connector, and nothing that is done with a batch."""
+        after = self._edge.memory.checkpoint(self._dataset)
+        try:
+            yield from connector.read(self._dataset, after)
+        except ON_PURPOSE:
+            raise
+        except Exception as error:
+            raise self._reach.broken(error, "read") from error
+
     def _take(self, connector: SourceConnector[Any], batch: Batch) -> bool:
         """One batch: translate, send, await, checkpoint. Whether anything in it was new."""
         began = time.monotonic()
         reach(Failpoint.SOURCE_READ)
         fresh = [record for record in batch.records if record.position not in self._sent]
-        outcomes = [self._understand(connector, record) for record in fresh]
+        under_way = self._edge.memory.unfinished()
+        outcomes = [self._understand(connector, record, under_way) for record in fresh]
         if self._edge.stop.is_set() and any(outcome is None for outcome in outcomes):
             return False
         understood = [outcome for outcome in outcomes if isinstance(outcome, Wrapped)]
-        aside = [outcome for outcome in outcomes if isinstance(outcome, _Aside)]
-        self._edge.sender.send([*_outgoing(understood), *(self._letter(item.letter) for item in aside)])
+        aside = [self._aside(outcome) for outcome in outcomes if isinstance(outcome, _Puzzle)]
+        self._edge.sender.send([*_outgoing(understood), *(letter for _, letter in aside)])
         reach(Failpoint.SOURCE_ACKNOWLEDGED)
         self._edge.memory.move_on(
             self._dataset,
             batch.checkpoint,
-            learned={key: reference for item in understood for key, reference in item.learned.items()},
-            held_records=[item.held for item in aside],
+            learned=_learned(understood),
+            held_records=[held for held, _ in aside],
             at_ms=round(time.time() * 1000),
         )
         reach(Failpoint.SOURCE_CHECKPOINTED)
         self._remember(record.position for record in fresh)
-        self._count(batch, understood, aside, took_s=time.monotonic() - began)
+        self._count(batch, understood, len(aside), took_s=time.monotonic() - began)
         return bool(fresh)
 
-    def _understand(self, connector: SourceConnector[Any], record: LegacyRecord) -> "Wrapped | _Aside | None":
-        """What a record comes to; None when the process stops before its case is known."""
-        edge = self._edge
-        code = "defect"
+    def _understand(
+        self, connector: SourceConnector[Any], record: LegacyRecord, under_way: AbstractSet[str]
+    ) -> "Wrapped | _Puzzle | None":
+        """What a record comes to; None when the process stops before its case is known.
+
+        Args:
+            connector: it knows.
+            record: what was read.
+            under_way: effect keys of the instructions that may have been writing it when it was read.
+        """
         try:
             said = list(connector.translate(record))
-            if not self._settle_doubt(said):
-                return None
-            return wrap(edge.speaker, record, said, self._effect_of, datetime.now(UTC))
+        except ON_PURPOSE:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the records behind this one go on
+            return self._puzzle(record, error)
+        try:
+            effects = self._effects_of(said, under_way)
         except TranslationError as error:
-            code, reason = error.code, f"{edge.speaker.connector}: {error}"
-        except ValidationError as error:
-            places = sorted(
-                {
-                    ".".join(str(part) for part in item["loc"])
-                    for item in error.errors(include_input=False, include_url=False)
-                }
-            )
-            code, reason = (
-                "wrong-data",
-                f"{edge.speaker.connector}: {record.dataset}: not a valid event: {', '.join(places)}.",
-            )
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-            reason = f"{edge.speaker.connector}: {record.dataset}: {type(error).__name__} in the connector's translate, a defect."
-            self._log.error("the connector failed", outcome="defect", exc_info=error)
-        held = Held(edge.speaker.id_of(record).hex, record.dataset, encode_record(record))
-        letter = record_letter(
-            code=code,
-            reason=reason,
-            component=edge.speaker.connector,
-            dataset=record.dataset,
-            record_id=held.record_id,
-            key=record.key,
-            value=held.body,
-        )
-        self._log.warning("record set aside", outcome="set-aside", code=code, record=held.record_id)
-        return _Aside(letter, held)
+            return self._puzzle(record, error)
+        if effects is None:
+            return None
+        try:
+            return wrap(self._edge.speaker, record, said, lambda progress: effects[id(progress)], datetime.now(UTC))
+        except Exception as error:  # noqa: BLE001 - as above: a connector may say anything at all
+            return self._puzzle(record, error)
+
+    def _puzzle(self, record: LegacyRecord, error: Exception) -> "_Puzzle":
+        """Why a record cannot be understood, without anything that stands in it."""
+        code, what = "defect", f"{record.dataset}: {type(error).__name__} in the connector's translate, a defect."
+        if isinstance(error, TranslationError):
+            code, what = error.code, str(error)
+        elif isinstance(error, ValidationError):
+            problems = error.errors(include_input=False, include_url=False)
+            places = sorted({".".join(str(part) for part in item["loc"]) for item in problems})
+            code, what = "wrong-data", f"{record.dataset}: not a valid event: {', '.join(places)}."
+        else:
+            self._reach.failed(error)
+        return _Puzzle(record, code, f"{self._edge.speaker.connector}: {what}")
+
+    def _effects_of(self, said: Iterable[Said], under_way: AbstractSet[str]) -> dict[int, EffectRow | None] | None:
+        """The instruction that each progress is about, by the id of the object; None on a stop.
+
+        Waits for those under way where a progress does not carry our reference, and so may be of one of them.
+
+        Raises:
+            TranslationError: it cannot be known yet.
+        """
+        found: dict[int, EffectRow | None] = {}
+        for progress in (item for item in said if isinstance(item, Progress)):
+            while True:
+                # In this order: what an instruction wrote is linked to it by the time it has ended.
+                in_doubt = progress.effect_key is None and under_way & self._edge.memory.unfinished()
+                found[id(progress)] = self._effect_of(progress)
+                if found[id(progress)] is not None or not in_doubt:
+                    break
+                left_s = self._in_doubt_until - time.monotonic()
+                if left_s <= 0:
+                    self._holds_doubt = True
+                    raise TranslationError(
+                        "an instruction is under way that may have written this record. It is tried again once that has ended.",
+                        code="task-in-doubt",
+                    )
+                if self._edge.stop.wait(min(left_s, _DOUBT_S)):
+                    return None
+        return found
 
     def _effect_of(self, progress: Progress) -> EffectRow | None:
         memory = self._edge.memory
@@ -185,36 +239,57 @@ class SourceRunner:
             return memory.effect(progress.effect_key)
         return None if progress.legacy_key is None else memory.effect_of(progress.legacy_key)
 
-    def _settle_doubt(self, said: Iterable[object]) -> bool:
-        """Wait while the sink may just be writing the record that a progress knows by its legacy key alone; False on a stop."""
-        for progress in (item for item in said if isinstance(item, Progress) and item.effect_key is None):
-            while self._effect_of(progress) is None and self._edge.memory.unfinished():
-                if self._edge.stop.wait(_DOUBT_S):
-                    return False
-        return True
-
     def _try_held(self, connector: SourceConnector[Any]) -> None:
-        """Try again what could not be understood when the process last ran."""
-        edge = self._edge
-        for item in edge.memory.held(self._dataset):
-            record = decode_record(item.body)
-            outcome = self._understand(connector, record)
-            if not isinstance(outcome, Wrapped):
-                continue
-            origin = f"{edge.speaker.connector}/{item.dataset}/{item.record_id}"
-            marker = Outgoing(
-                self._letters, record.key.encode(), None, settled(origin, "mended", edge.speaker.connector)
+        """Try again what could not be understood, many at a time; what a stop leaves is tried at the next start."""
+        under_way, held = self._edge.memory.unfinished(), self._edge.memory.held(self._dataset)
+        for first in range(0, len(held), _AT_ONCE):
+            outcomes = {
+                item: self._understand(connector, decode_record(item.body), under_way)
+                for item in held[first : first + _AT_ONCE]
+            }
+            if self._edge.stop.is_set():
+                return
+            mended = {item: outcome for item, outcome in outcomes.items() if isinstance(outcome, Wrapped)}
+            if mended:
+                self._edge.sender.send([*_outgoing(mended.values()), *map(self._settled, mended)])
+                self._edge.memory.release(mended, _learned(mended.values()))
+            self._log.info(
+                "held records tried again", outcome="mended", mended=len(mended), still_held=len(outcomes) - len(mended)
             )
-            edge.sender.send([*_outgoing([outcome]), marker])
-            edge.memory.release(item, outcome.learned)
-            self._log.info("record understood at last", outcome="mended", record=item.record_id)
+
+    def _settled(self, item: Held) -> Outgoing:
+        """The marker that settles the dead letter of a record that is understood now."""
+        origin = f"{self._edge.speaker.connector}/{item.dataset}/{item.record_id}"
+        key = decode_record(item.body).key.encode()
+        return Outgoing(self._letters, key, None, settled(origin, "mended", self._edge.speaker.connector))
+
+    def _aside(self, puzzle: "_Puzzle") -> tuple[Held, Outgoing]:
+        """What is kept of a record that could not be understood, and its dead letter.
+
+        Raises:
+            ContractBroken: it holds values that no legacy driver should hand over, and cannot be kept.
+        """
+        record, who = puzzle.record, self._edge.speaker
+        try:
+            body = encode_record(record)
+        except (TypeError, ValueError) as error:
+            raise self._reach.broken(error, "read") from error
+        held = Held(who.id_of(record).hex, record.dataset, body)
+        letter = record_letter(
+            code=puzzle.code,
+            reason=puzzle.reason,
+            component=who.connector,
+            dataset=record.dataset,
+            record_id=held.record_id,
+            key=record.key,
+            value=held.body,
+        )
+        self._log.warning("record set aside", outcome="set-aside", code=puzzle.code, record=held.record_id)
+        return held, Outgoing(self._letters, letter.key, letter.value, letter.headers)
 
     @property
     def _letters(self) -> str:
         return FACTS[self._edge.speaker.department].dead_letters
-
-    def _letter(self, letter: DeadLetter) -> Outgoing:
-        return Outgoing(self._letters, letter.key, letter.value, letter.headers)
 
     def _remember(self, positions: Iterable[str]) -> None:
         for position in positions:
@@ -222,13 +297,13 @@ class SourceRunner:
         while len(self._sent) > _REMEMBERED:
             self._sent.popitem(last=False)
 
-    def _count(self, batch: Batch, understood: list[Wrapped], aside: list["_Aside"], took_s: float) -> None:
+    def _count(self, batch: Batch, understood: list[Wrapped], aside: int, took_s: float) -> None:
         said = sum(1 for item in understood if item.events)
         counts = {
             "said": said,
             "silent": len(understood) - said,
-            "set-aside": len(aside),
-            "repeated": len(batch.records) - len(understood) - len(aside),
+            "set-aside": aside,
+            "repeated": len(batch.records) - len(understood) - aside,
         }
         metrics = self._edge.metrics
         for outcome, number in counts.items():
@@ -239,28 +314,21 @@ class SourceRunner:
             words = {name.replace("-", "_"): number for name, number in counts.items() if number}
             self._log.info("batch read", outcome="read", took_ms=round(took_s * 1000), **words)
 
-    def _reach(self) -> SourceConnector[Any]:
-        if self._connector is None:
-            self._connector = self._connect()
-        return self._connector
-
-    def _let_go(self) -> None:
-        if self._connector is not None:
-            self._connector.close()
-            self._connector = None
-
 
 @dataclass(frozen=True)
-class _Aside:
-    """A record that could not be understood."""
+class _Puzzle:
+    """A record that could not be understood, and why."""
 
-    letter: DeadLetter
-    held: Held
+    record: LegacyRecord
+    code: str
+    reason: str
 
 
 def _outgoing(understood: Iterable[Wrapped]) -> list[Outgoing]:
     return [
-        Outgoing(topic, event.partitionkey.encode(), event.encode(), EVENT_HEADERS)
-        for item in understood
-        for topic, event in item.events
+        Outgoing.event(topic, event.partitionkey, event.encode()) for item in understood for topic, event in item.events
     ]
+
+
+def _learned(understood: Iterable[Wrapped]) -> dict[str, str]:
+    return {key: reference for item in understood for key, reference in item.learned.items()}

@@ -1,4 +1,8 @@
-"""What a connector says becomes an event: an envelope round a fact, a case round a progress. Pure."""
+"""What a connector says becomes an event: an envelope round a fact, a case round a progress or a receipt. Pure.
+
+A fact goes to `<department>-events`, for subscribers. What became of a task goes to `case-events`, where the worker's `step` hears it and
+the next department's turn comes. The source runner brings the records, the sink runner the receipts.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

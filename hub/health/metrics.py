@@ -125,24 +125,9 @@ EXPIRED_DEADLINES = Metric(
     "Deadlines that passed and were published. A burst after a pause of the worker is its backlog.",
 )
 
-WORKER = (
-    EVENTS,
-    OUTPUTS,
-    DEAD_LETTERS,
-    ROUNDS,
-    LAG,
-    APPLIED_OFFSET,
-    LATE_PARTITIONS,
-    REREADS,
-    SQL_RETRIES,
-    OPEN_DEADLINES,
-    EXPIRED_DEADLINES,
-)
-"""What a worker exports, besides its process's memory, CPU and files."""
-
 
 class WorkerMetrics:
-    """A worker's metrics, ready to be set."""
+    """A worker's metrics, ready to be set; besides them its process's memory, CPU and files."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -187,13 +172,29 @@ OUTBOX_WAITING = Metric(
     "rows",
     "Accepted and not yet acknowledged by Kafka. Growing: Kafka is down or cut off; nothing is lost.",
 )
-
-WEB = (ACCEPTED, REFUSED, ACCEPTING, OUTBOX_WAITING)
-"""What the web process exports, besides its process's memory, CPU and files."""
+OUTBOX_LIMIT = Metric(
+    "hub_web_outbox_limit",
+    Kind.GAUGE,
+    "rows",
+    "web.outbox_limit: how many may wait for Kafka. With hub_web_outbox_rows near it for minutes: bring Kafka back, or raise it.",
+)
+ACCEPTS = Metric(
+    "hub_web_accepts",
+    Kind.GAUGE,
+    "yes or no",
+    "1 while acts are accepted. 0: every sender gets 503, since the outbox is full or its database fails; /readyz says which.",
+)
+WEB_SQL_FAILURES = Metric(
+    "hub_web_sql_failures",
+    Kind.COUNTER,
+    "calls",
+    "Calls to a database that failed, by what is kept there (outbox, cases). Increasing: it is down, locked, full or closed to the web.",
+    ("memory",),
+)
 
 
 class WebMetrics:
-    """The web's metrics, ready to be set."""
+    """The web's metrics, ready to be set; besides them its process's memory, CPU and files."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -202,3 +203,6 @@ class WebMetrics:
         self.refused = REFUSED.counter(self.registry)
         self.accepting = ACCEPTING.histogram(self.registry)
         self.outbox_waiting = OUTBOX_WAITING.gauge(self.registry)
+        self.outbox_limit = OUTBOX_LIMIT.gauge(self.registry)
+        self.accepts = ACCEPTS.gauge(self.registry)
+        self.sql_failures = WEB_SQL_FAILURES.counter(self.registry)

@@ -21,9 +21,9 @@ from hub.intake.bodies import (
 )
 from hub.intake.door import Door
 from hub.intake.outbox import Accepted as AcceptedRequest
-from hub.intake.outbox import Receipt
+from hub.intake.outbox import OutboxFull, OutboxUnavailable, Receipt
 from hub.intake.problems import CONTENT_TYPE, Kind, Problem, Refusal
-from hub.memory.reading import CaseReader, Standing
+from hub.memory.reading import CaseReader, MemoryAway, Standing
 from hub.routing.case import Case, Entry, EntryKind, TaskState
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
@@ -39,9 +39,9 @@ class Accepted(_Answer):
 
     case: CaseReference
     """The case's reference, to read out and to ask by."""
-    status_url: str = Field(examples=["/api/cases/0TJ9-4QXM-7C2K-VN3K"])
+    status_url: str = Field(examples=["/api/cases/0TJ9-4QXM-7C2K-VN31"])
     """Where to ask how it stands."""
-    page: str = Field(examples=["/cases/0TJ9-4QXM-7C2K-VN3K"])
+    page: str = Field(examples=["/cases/0TJ9-4QXM-7C2K-VN31"])
     """The same for people."""
 
 
@@ -173,6 +173,10 @@ def router(door: Door, reader: CaseReader, metrics: WebMetrics) -> APIRouter:
         except Refusal as refusal:
             metrics.refused.labels(refusal.kind.slug).inc()
             raise
+        except (OutboxUnavailable, MemoryAway) as error:
+            at_fault = unavailable(error)
+            metrics.refused.labels(at_fault.kind.slug).inc()
+            raise at_fault from error
         metrics.accepted.labels(act).inc()
         metrics.accepting.observe(time.perf_counter() - began)
         return _accepted(receipt)
@@ -262,10 +266,20 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
+def unavailable(error: OutboxUnavailable | MemoryAway) -> Refusal:
+    """What to say when the hub's own memory is at fault."""
+    if isinstance(error, OutboxFull):
+        return Refusal(Kind.OUTBOX_FULL, f"{error} Nothing was accepted; send the same again in half a minute.")
+    if isinstance(error, OutboxUnavailable):
+        return Refusal(Kind.UNAVAILABLE, f"{error} Nothing was accepted; try again in a moment.")
+    return Refusal(Kind.UNAVAILABLE, f"{error} Nothing was changed.")
+
+
 def problem_response(refusal: Refusal) -> JSONResponse:
     """A refusal as an HTTP answer."""
     problem = refusal.problem()
-    headers = {"Retry-After": "2"} if refusal.kind in {Kind.UNAVAILABLE, Kind.NOT_YET_ROUTED} else None
+    again_s = _AGAIN_S.get(refusal.kind)
+    headers = {"Retry-After": str(again_s)} if again_s else None
     return JSONResponse(
         problem.model_dump(exclude_defaults=True), problem.status, headers=headers, media_type=CONTENT_TYPE
     )
@@ -289,6 +303,8 @@ def with_body_schemas(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+_AGAIN_S = {Kind.UNAVAILABLE: 2, Kind.NOT_YET_ROUTED: 2, Kind.OUTBOX_FULL: 30}
+"""After how many seconds to ask again, where that makes sense."""
 _ON_A_CASE = (Kind.CASE_ENDED, Kind.KEY_REUSED, Kind.UNKNOWN_CASE, Kind.MISTYPED_REFERENCE)
 _ANY_BODY = (
     Kind.NOT_JSON,
@@ -297,6 +313,7 @@ _ANY_BODY = (
     Kind.WRONG_CONTENT_TYPE,
     Kind.INVALID_BODY,
     Kind.UNAVAILABLE,
+    Kind.OUTBOX_FULL,
 )
 
 

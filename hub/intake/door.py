@@ -2,6 +2,8 @@
 
 Every act of a person (a request, its change, its end, a decision) goes the same way. A repeat of the same act under the same key
 gets the same answer, whatever has happened since; the same key with another body is refused.
+
+The door sends nothing: `relay` takes the event from the outbox to `case-events`, where the worker's `step` hears it.
 """
 
 import asyncio
@@ -90,6 +92,8 @@ class Door:
             OutboxUnavailable: it could not be made durable.
         """
         act, now = _Act.of("request", body, key), self._clock()
+        if earlier := await self._earlier(act):
+            return earlier
         asked = read_request(body, self._journeys, now)
         journey = self._journeys.for_request(asked.request)
         lgsl = asked.lgsl if asked.lgsl is not None or journey is None else journey.lgsl

@@ -53,6 +53,7 @@ class Kind(_Kind, Enum):
     NOT_FOUND = "not-found", 404, "There is nothing at this address"
     NOT_ALLOWED = "not-allowed", 405, "This address does not take that method"
     UNAVAILABLE = "unavailable", 503, "The hub cannot accept this now"
+    OUTBOX_FULL = "outbox-full", 503, "The hub holds as many requests as it may until they can be passed on"
     DEFECT = "defect", 500, "Something went wrong in the hub"
 
 

@@ -4,7 +4,7 @@ Rows sent but not marked before a crash are sent again with the same event ids, 
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from threading import Event, Thread
 from time import monotonic, time
 from typing import Protocol
@@ -12,8 +12,9 @@ from typing import Protocol
 import structlog
 
 from hub.edge.messages import Outgoing
+from hub.errors import HubError
 from hub.failpoints import Failpoint, reach
-from hub.intake.outbox import Outbox
+from hub.intake.outbox import Outbox, OutboxUnavailable
 from schemas.topics import CASE_EVENTS
 
 _log = structlog.get_logger()
@@ -54,8 +55,12 @@ class Relay:
         self._stop = Event()
         self._thread = Thread(target=self._run, name="relay", daemon=True)
         self._forget_at = monotonic()
+        self._unmarked: list[int] = []
+        """Acknowledged, and not yet marked so: an outbox that cannot be written must not be sent again and again."""
         self.reaches_kafka = False
         """Whether a connection could be made and whatever was sent since was acknowledged."""
+        self.trouble = "Kafka has not answered yet."
+        """Why it could not send, and what to do, while `reaches_kafka` is false."""
 
     def start(self) -> None:
         """Begin to send."""
@@ -74,7 +79,9 @@ class Relay:
             try:
                 with closing(self._connect()) as sender:
                     while not self._stop.is_set():
-                        self._send_all(sender)
+                        # The outbox says for itself that its database fails: Kafka has nothing to do with it.
+                        with suppress(OutboxUnavailable):
+                            self._send_all(sender)
                         self._back(failures)
                         failures = 0
                         self._outbox.arrived.wait(_LOOK_EVERY_S)
@@ -86,16 +93,23 @@ class Relay:
 
     def _send_all(self, sender: Sends) -> None:
         """Send until nothing is left, or the process stops."""
+        self._mark()
         while not self._stop.is_set() and (waiting := self._outbox.unsent(_SHARE)):
-            sender.send([Outgoing(CASE_EVENTS.name, row.reference.encode(), row.event.encode()) for row in waiting])
+            sender.send([Outgoing.event(CASE_EVENTS.name, row.reference, row.event.encode()) for row in waiting])
+            self._unmarked = [row.seq for row in waiting]
             reach(Failpoint.RELAY_ACKNOWLEDGED)
-            self._outbox.sent([row.seq for row in waiting], _now_ms())
+            self._mark()
         if monotonic() >= self._forget_at:
             self._outbox.forget(_now_ms() - _KEEP_MS)
             self._forget_at = monotonic() + _FORGET_EVERY_S
 
+    def _mark(self) -> None:
+        self._outbox.sent(self._unmarked, _now_ms())
+        self._unmarked = []
+
     def _gone(self, error: Exception, failures: int) -> None:
         self.reaches_kafka = False
+        self.trouble = str(error) if isinstance(error, HubError) else f"sending failed ({type(error).__name__})."
         if failures == 0 and not self._stop.is_set():
             _log.warning("requests are accepted and kept: they cannot be sent to Kafka", exc_info=error)
 

@@ -35,6 +35,7 @@ class PostgresqlStore:
         app: the consumer group.
     """
 
+    error: type[Exception] = psycopg.Error
     # The last is what a worker finds that was stopped in mid-transaction: its session is gone, its next one works.
     passing: tuple[type[Exception], ...] = (psycopg.OperationalError, errors.IdleInTransactionSessionTimeout)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hub.errors import ConfigurationError, RestartMe
+from hub.errors import ConfigurationError, HubError
 from hub.memory.store import Store
 
 
@@ -14,19 +14,17 @@ def prepare(url: str, app: str) -> Store:
         app: the consumer group.
 
     Raises:
-        ConfigurationError: another kind of database.
+        ConfigurationError: another kind of database, or one that does not let us in.
         RestartMe: it does not answer.
     """
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).parent.is_dir():
+        _make_folder(url)
     store = _store(url, app)
     try:
         if not store.has_tables():
             _make_tables(url)
-    except store.passing as error:
-        raise RestartMe(
-            f"The worker's database does not answer ({type(error).__name__}). Is worker.memory.url right, and does it run?"
-        ) from error
+    except store.error as error:
+        raise _unusable(error, url) from error
     finally:
         store.close()
     return store
@@ -47,11 +45,27 @@ def _store(url: str, app: str) -> Store:
     )
 
 
+# SQLAlchemy takes as long to import as all the rest of a start; it is needed once in a memory's life, and when something is wrong.
+
+
+def _make_folder(url: str) -> None:
+    from hub.database import make_folder, read_url  # noqa: PLC0415 - as said
+    from hub.memory.tables import SETTING  # noqa: PLC0415 - as said
+
+    make_folder(read_url(url, SETTING), SETTING)
+
+
 def _make_tables(url: str) -> None:
-    # SQLAlchemy takes as long to import as all the rest of a start; it is needed once in a memory's life.
     from sqlalchemy import create_engine  # noqa: PLC0415 - as said
     from sqlalchemy.pool import NullPool  # noqa: PLC0415 - as said
 
     from hub.memory.tables import create  # noqa: PLC0415 - as said
 
     create(create_engine(url, poolclass=NullPool))
+
+
+def _unusable(error: Exception, url: str) -> HubError:
+    from hub.database import read_url, unusable  # noqa: PLC0415 - as said
+    from hub.memory.tables import SETTING  # noqa: PLC0415 - as said
+
+    return unusable(error, SETTING, read_url(url, SETTING))

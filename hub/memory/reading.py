@@ -1,19 +1,22 @@
 """What pages and the API read of the worker's memory. Opened read-only: the web process never writes what is the worker's.
 
-A memory that does not exist yet (no worker has run) reads as empty; one that cannot be reached raises `MemoryAway`.
+A memory that does not exist yet (no worker has run) reads as empty; one that cannot be read raises `MemoryAway`, and the log says when
+that begins and when it ends.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, create_engine, func, or_, select
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
-from hub.memory.tables import cases, timeline
+from hub.database import read_url
+from hub.health.http import Health
+from hub.health.outage import Outage
+from hub.memory.tables import SETTING, cases, timeline
 from hub.routing.case import Case, Entry
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
@@ -22,9 +25,12 @@ _OPEN = (CaseStatus.UNKNOWN, CaseStatus.OPEN, CaseStatus.NEEDS_DECISION)
 _NEVER = 2**53
 """Sorts cases without a due time behind all others; later than any date, and exact in every database."""
 
+_NOT_PERMITTED = "42501"
+"""What PostgreSQL calls insufficient_privilege."""
+
 
 class MemoryAway(Exception):
-    """The worker's memory cannot be read now."""
+    """The worker's memory cannot be read now. In sentences, for whoever asked: what is the matter, and what to do."""
 
 
 class Standing(StrEnum):
@@ -69,14 +75,30 @@ class CaseReader:
 
     Args:
         url: SQLAlchemy URL of the worker's memory.
+        failed: called for every reading that fails.
+
+    Raises:
+        ConfigurationError: this is no such URL.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, failed: Callable[[], object] = lambda: None) -> None:
         self._file, self._engine = _read_only(url)
+        self._failed = failed
+        self._away = Outage("the worker's memory cannot be read", "the worker's memory can be read again")
 
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+
+    def health(self) -> Health:
+        """Whether cases can be read; asks the database, and never raises."""
+        try:
+            with self._connection() as connection:
+                if connection is not None:
+                    connection.execute(select(cases.c.reference).limit(1)).first()
+        except MemoryAway as error:
+            return Health(ok=not self._away.why, reason=str(error))
+        return Health(ok=True, reason="cases can be read")
 
     def case(self, reference: str) -> Case | None:
         """One case as it stands.
@@ -162,12 +184,31 @@ class CaseReader:
         try:
             with self._engine.connect() as connection:
                 yield connection
-        except (OperationalError, ProgrammingError) as error:
-            if "no such table" in str(error.orig) or type(error.orig).__name__ == "UndefinedTable":
-                raise MemoryAway("The worker is making its memory; ask again in a moment.") from error
-            raise MemoryAway("The worker's memory cannot be read now.") from error
         except SQLAlchemyError as error:
-            raise MemoryAway("The worker's memory cannot be read now.") from error
+            if _is_unmade(error):
+                self._away.end()
+                raise MemoryAway("The worker is making its memory. Ask again in a moment.") from error
+            self._failed()
+            why = _why(error)
+            self._away.begin(why, error)
+            raise MemoryAway(why) from error
+        self._away.end()
+
+
+def _is_unmade(error: SQLAlchemyError) -> bool:
+    """Whether the tables are not there yet: the worker makes them when it starts for the first time."""
+    if not isinstance(error, OperationalError | ProgrammingError):
+        return False
+    return "no such table" in str(error.orig) or type(error.orig).__name__ == "UndefinedTable"
+
+
+def _why(error: SQLAlchemyError) -> str:
+    if getattr(getattr(error, "orig", None), "sqlstate", None) == _NOT_PERMITTED:
+        return (
+            "The database does not let the web read the worker's memory. Whoever runs the hub has to mend that: the user in "
+            "worker.memory.url must be allowed to SELECT from its tables."
+        )
+    return "The worker's memory cannot be read now. Try again in a moment."
 
 
 def _which(standing: Standing, now_ms: int) -> Sequence[ColumnElement[bool]]:
@@ -195,12 +236,15 @@ def _behind(after: str, due: ColumnElement[int], *, by_due: bool) -> Sequence[Co
 
 
 def _read_only(url: str) -> tuple[Path | None, Engine]:
-    parsed = make_url(url)
+    parsed = read_url(url, SETTING)
     if parsed.get_backend_name() != "sqlite":
         return None, create_engine(
-            parsed, pool_pre_ping=True, connect_args={"options": "-c default_transaction_read_only=on"}
+            parsed,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            connect_args={"options": "-c default_transaction_read_only=on"},
         )
     file = Path(parsed.database or "")
     # `mode=ro` refuses every write; the readers of a WAL database still share its index file with the worker.
     query = {"uri": "true", "mode": "ro", "timeout": "10"}
-    return file, create_engine(parsed.set(database=f"file:{file}", query=query))
+    return file, create_engine(parsed.set(database=f"file:{file}", query=query), hide_parameters=True)

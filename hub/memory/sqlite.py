@@ -35,6 +35,7 @@ class SqliteStore:
         app: the consumer group.
     """
 
+    error: type[Exception] = sqlite3.Error
     passing: tuple[type[Exception], ...] = (sqlite3.OperationalError,)  # locked, disk full, I/O error, cannot open
 
     def __init__(self, file: str, app: str) -> None:

@@ -78,6 +78,8 @@ class Snapshot:
 class Store(Protocol):
     """What a database must do for a round. Every method is one transaction."""
 
+    error: type[Exception]
+    """Whatever its driver raises."""
     passing: tuple[type[Exception], ...]
     """Errors after which the same call may succeed: locked, full, away, deadlocked."""
 

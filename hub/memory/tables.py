@@ -3,7 +3,12 @@
 Deadlines alone are kept to the microsecond: the case knows its deadline by that very moment.
 """
 
-from sqlalchemy import BigInteger, Column, Engine, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import BigInteger, Column, Engine, Index, Integer, MetaData, Table, Text
+
+from hub.database import make_tables
+
+SETTING = "worker.memory.url"
+"""Where the settings file says which database."""
 
 metadata = MetaData()
 
@@ -58,14 +63,11 @@ deadlines = Table(
 Index("deadlines_by_due", deadlines.c.published, deadlines.c.due_us)
 
 
-_LOCK = 0x68756220  # "hub "; any number will do that nothing else in this database locks
-
-
 def create(engine: Engine) -> None:
-    """Make what is missing. Two processes may do so at once: either database would let them collide, so they take turns."""
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        else:
-            connection.execute(text("BEGIN IMMEDIATE"))
-        metadata.create_all(connection)
+    """Make what is missing.
+
+    Raises:
+        RestartMe: the database does not answer.
+        ConfigurationError: it does not let us make tables.
+    """
+    make_tables(engine, metadata, SETTING)

@@ -80,7 +80,7 @@ def _operation(
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     body = _type(content["schema"]) if content else ""
     example = next(iter(schemas[body].get("examples", [])), None) if body else None
-    address = base + path.replace("{reference}", "0TJ9-4QXM-7C2K-VN3K")
+    address = base + path.replace("{reference}", "0TJ9-4QXM-7C2K-VN31")
     headers = "-H 'Content-Type: application/json' -H \"Idempotency-Key: $(uuidgen)\""
     sent = f" \\\n  {headers} \\\n  -d '{json.dumps(example)}'" if example is not None else ""
     return Operation(

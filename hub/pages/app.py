@@ -1,8 +1,9 @@
 """The web process put together: outbox, relay, door, API and pages on one FastAPI app. The only place that chooses the parts."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hub import topics
 from hub.broker.cluster import bootstrap
 from hub.edge.kafka import Sender
 from hub.health.metrics import WebMetrics
@@ -33,9 +36,6 @@ _log = structlog.get_logger()
 _ACKNOWLEDGED_WITHIN_S = 10.0
 """Patience with Kafka before the relay says that it is gone, and tries afresh."""
 _STATIC = Path(__file__).parent / "static"
-_Scope = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[_Scope]]
-_Send = Callable[[_Scope], Awaitable[None]]
 
 HEADERS = {
     "content-security-policy": (
@@ -53,14 +53,17 @@ def build_app(settings: HubSettings) -> FastAPI:
     """The web process's app; its threads start and stop with it.
 
     Raises:
-        ConfigurationError: a journey file cannot be used.
+        ConfigurationError: a journey file cannot be used, or the outbox's database does not let us in.
+        RestartMe: the outbox's database does not answer.
     """
     journeys = load_journeys(settings)
-    outbox = Outbox(settings.database_url(settings.web.memory))
-    reader = CaseReader(settings.database_url(settings.worker.memory))
-    relay = Relay(outbox, lambda: Sender(settings.kafka, bootstrap(settings), "hub-web", _ACKNOWLEDGED_WITHIN_S))
-    door = Door(outbox, journeys, reader, settings.council.code)
     metrics = WebMetrics()
+    metrics.outbox_limit.set(settings.web.outbox_limit)
+    failed = metrics.sql_failures.labels
+    outbox = Outbox(settings.database_url(settings.web.memory), settings.web.outbox_limit, failed("outbox").inc)
+    reader = CaseReader(settings.database_url(settings.worker.memory), failed("cases").inc)
+    relay = Relay(outbox, lambda: _sender(settings))
+    door = Door(outbox, journeys, reader, settings.council.code)
     site = Site(
         settings=settings,
         journeys=journeys,
@@ -80,7 +83,7 @@ def build_app(settings: HubSettings) -> FastAPI:
         outbox.close()
         reader.close()
 
-    app = FastAPI(
+    app = _App(
         title="Council Hub",
         version=version("council-hub"),
         description="One request, one case, one answer.",
@@ -92,11 +95,17 @@ def build_app(settings: HubSettings) -> FastAPI:
     app.include_router(api.router(door, reader, metrics))
     app.include_router(site.router())
     app.mount("/static", StaticFiles(directory=_STATIC))
-    app.add_middleware(_Headers)
     _document(app)
-    _health(app, outbox, relay, metrics)
+    _health(app, outbox, reader, relay, metrics)
     _refusals(app, site)
     return app
+
+
+def _sender(settings: HubSettings) -> Sender:
+    """A producer on topics that are as they must be: of another size, they would take some cases and refuse others."""
+    where = bootstrap(settings)
+    topics.check(settings.kafka, where)
+    return Sender(settings.kafka, where, "hub-web", _ACKNOWLEDGED_WITHIN_S)
 
 
 def _document(app: FastAPI) -> None:
@@ -108,22 +117,28 @@ def _document(app: FastAPI) -> None:
         return JSONResponse(app.openapi())
 
 
-def _health(app: FastAPI, outbox: Outbox, relay: Relay, metrics: WebMetrics) -> None:
-    """Ready without Kafka: requests are accepted and kept until it is back."""
+def _health(app: FastAPI, outbox: Outbox, reader: CaseReader, relay: Relay, metrics: WebMetrics) -> None:
+    """Ready without Kafka, while the outbox has room: requests are accepted and kept until it is back."""
 
     @app.get("/livez", include_in_schema=False)
     def livez() -> dict[str, Any]:
         return {"ok": True, "reason": "answers"}
 
     @app.get("/readyz", include_in_schema=False)
-    def readyz() -> dict[str, Any]:
-        waiting = outbox.count_unsent()
-        kafka = "Kafka answers" if relay.reaches_kafka else "Kafka does not answer; requests are kept"
-        return {"ok": True, "reason": f"{kafka}; {waiting} to be sent"}
+    def readyz() -> JSONResponse:
+        kafka = "Kafka answers" if relay.reaches_kafka else f"requests are kept: {relay.trouble}"
+        accepting, reading = outbox.health(), reader.health()
+        reasons = [kafka, accepting.reason, *([] if reading.ok else [reading.reason])]
+        ok = accepting.ok and reading.ok
+        status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE
+        return JSONResponse({"ok": ok, "reason": "; ".join(reasons)}, status)
 
     @app.get("/metrics", include_in_schema=False)
     def show_metrics(request: Request) -> Response:
-        metrics.outbox_waiting.set(outbox.count_unsent())
+        metrics.accepts.set(outbox.health().ok)
+        # While its database fails nobody can count: what was counted last stays.
+        with suppress(OutboxUnavailable):
+            metrics.outbox_waiting.set(outbox.count_unsent())
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(metrics.registry), media_type=content_type)
 
@@ -151,29 +166,35 @@ def _refusals(app: FastAPI, site: Site) -> None:
 
     @app.exception_handler(MemoryAway)
     @app.exception_handler(OutboxUnavailable)
-    def away(request: Request, error: Exception) -> Response:
-        return answer(
-            request,
-            Refusal(Kind.UNAVAILABLE, f"{error}. Nothing was changed; try again in a moment.".replace("..", ".")),
-        )
+    def away(request: Request, error: MemoryAway | OutboxUnavailable) -> Response:
+        return answer(request, api.unavailable(error))
 
     @app.exception_handler(Exception)
     def defect(request: Request, error: Exception) -> Response:
-        _log.error("a request ended in a defect", path=request.scope.get("route", request.scope).path, exc_info=error)
+        route = request.scope.get("route")  # the address as a template: what stands in it may be about a person
+        _log.error("a request ended in a defect", path=getattr(route, "path", "no route"), exc_info=error)
         return answer(
             request, Refusal(Kind.DEFECT, "It was logged. Nothing you sent is lost if you were given a reference.")
         )
 
 
+class _App(FastAPI):
+    """FastAPI with `HEADERS` round everything: what it calls middleware stands inside the part that answers for a defect."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """See FastAPI."""
+        return _Headers(super().build_middleware_stack())
+
+
 class _Headers:
     """Adds `HEADERS` to every answer."""
 
-    def __init__(self, app: Callable[[_Scope, _Receive, _Send], Awaitable[None]]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
-    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        async def sending(message: _Scope) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *self._headers]
             await send(message)

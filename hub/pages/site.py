@@ -223,12 +223,7 @@ class Site:
         return journey
 
     def _running(self, now: datetime) -> list[Running]:
-        waiting = self._outbox.count_unsent()
-        kept = dates.plural(waiting, "request waits to be sent.", "requests wait to be sent.") if waiting else ""
-        if self._relay.reaches_kafka:
-            requests = Running("Requests", f"Accepted and sent on at once. {kept}".strip(), well=True)
-        else:
-            requests = Running("Requests", f"Accepted and kept safe until Kafka answers. {kept}".strip(), well=False)
+        requests = self._requests()
         try:
             summary = self._reader.summary(_ms(now))
             newest = _newest(summary, now)
@@ -238,6 +233,16 @@ class Site:
         names = sorted(name.replace("_", " ") for name in self._settings.connectors)
         has = f"{dates.listed(names)}." if names else "None in this settings file."
         return [cases, requests, Running("Connectors", has, well=True)]
+
+    def _requests(self) -> Running:
+        accepting = self._outbox.health()
+        if not accepting.ok:
+            return Running("Requests", f"None can be accepted now. {accepting.reason}", well=False)
+        waiting = self._outbox.count_unsent()
+        kept = dates.plural(waiting, "request waits to be sent.", "requests wait to be sent.") if waiting else ""
+        if self._relay.reaches_kafka:
+            return Running("Requests", f"Accepted and sent on at once. {kept}".strip(), well=True)
+        return Running("Requests", f"Accepted and kept safe until Kafka answers. {kept}".strip(), well=False)
 
     def _render(self, template: str, now: datetime, status: int = HTTPStatus.OK, **shown: Any) -> HTMLResponse:
         made = Moment.of(now, f"{dates.day_and_time(now, now)}:{dates.local(now):%S}")

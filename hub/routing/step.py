@@ -3,6 +3,9 @@
 Three moves, always the same: `hear` joins what is known, `stand` derives how every task stands, `tell` brings everybody up to date.
 Since the first is a join and the second a function of it, the same event twice changes nothing, a late event moves nothing back, and
 every order of the same events ends in the same case.
+
+`share` calls it for every event of a round. What it puts out goes to the departments' topics and `case-updates`, and what a department
+makes of it comes back as another event of the case.
 """
 
 from collections.abc import Iterable

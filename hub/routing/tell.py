@@ -1,4 +1,7 @@
-"""The third move of `step`: what departments, subscribers and the timeline are told of a change. Pure."""
+"""The third move of `step`: what departments, subscribers and the timeline are told of a change. Pure.
+
+A department is told by a letter on its topic, `<department>-tasks`, where the sink runner of its connector takes it up.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

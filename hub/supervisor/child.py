@@ -80,8 +80,14 @@ class Child:
 
     async def _read(self, line: Callable[[bytes], None]) -> None:
         assert self._process.stdout is not None
+        failure: Exception | None = None
         async for found in lines(self._process.stdout):
-            line(found)
+            try:
+                line(found)
+            except Exception as error:  # noqa: BLE001 - raised at the end: a process that nobody hears stands still
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
 
 async def lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:

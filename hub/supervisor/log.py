@@ -6,8 +6,8 @@
 Each is kept to a size: a full one becomes `hub.log.1`, and what was that before is deleted after two more.
 """
 
+import errno
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,12 +33,21 @@ class Log:
         self.machine = _File(folder / "hub.ndjson")
         self._width = width
 
-    def write(self, process: str, raw: bytes) -> Line:
-        """Keep one line of a process; the line as it was understood."""
-        line = Line(process, raw, datetime.now(UTC))
-        self.readable.append(line.readable(self._width).encode())
-        self.machine.append(orjson.dumps(line.record))
-        return line
+    def write(self, line: Line) -> None:
+        """Keep one line in both files.
+
+        Raises:
+            OSError: it could not be written into one of them; the next line may find room.
+        """
+        texts = {self.readable: line.readable(self._width).encode(), self.machine: orjson.dumps(line.record)}
+        failure: OSError | None = None
+        for file, text in texts.items():
+            try:
+                file.append(text)
+            except OSError as error:
+                failure = error
+        if failure is not None:
+            raise failure
 
     def __enter__(self) -> Self:
         return self
@@ -53,6 +62,9 @@ class Log:
 class _File:
     """One file that is turned over when it is full."""
 
+    _cut: bool
+    """Whether the last line is only there in part."""
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._open()
@@ -60,7 +72,13 @@ class _File:
     def append(self, line: bytes) -> None:
         if self._size > LARGEST_BYTES:
             self._turn_over()
-        self._size += os.write(self._descriptor, line + b"\n")
+        text = line + b"\n"
+        written = os.write(self._descriptor, b"\n" + text if self._cut else text)
+        self._size += written
+        # A disk that fills up takes part of a line: the next one begins on a line of its own.
+        self._cut = written < len(text)
+        if self._cut:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -69,12 +87,14 @@ class _File:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self._size = os.fstat(self._descriptor).st_size
+        self._cut = False
 
     def _turn_over(self) -> None:
-        os.close(self._descriptor)
+        full = self._descriptor
         for age in range(KEPT, 0, -1):
             older = self.path.with_name(f"{self.path.name}.{age}")
             newer = self.path.with_name(f"{self.path.name}.{age - 1}") if age > 1 else self.path
             if newer.exists():
                 newer.replace(older)
         self._open()
+        os.close(full)

@@ -8,7 +8,9 @@ from pathlib import Path
 from hub.errors import ConfigurationError
 from hub.settings import HubSettings
 from hub.supervisor.alone import alone
+from hub.supervisor.hearing import Hearing
 from hub.supervisor.log import Log
+from hub.supervisor.outlet import Outlet
 from hub.supervisor.plan import Plan, is_free, obstacles
 from hub.supervisor.screen import Screen, width_of
 from hub.supervisor.supervise import Supervisor
@@ -29,8 +31,14 @@ def check(plan: Plan, settings: HubSettings) -> None:
         raise ConfigurationError(f"{settings.file} cannot be run here:\n  " + "\n  ".join(found))
 
 
-def run(settings: HubSettings, plan: Plan, screen: Screen) -> None:
+def run(settings: HubSettings, plan: Plan, screen: Screen, outlet: Outlet) -> None:
     """Run everything until it is asked to stop.
+
+    Args:
+        settings: of the hub.
+        plan: what to run.
+        screen: where it is shown.
+        outlet: what the screen writes to.
 
     Raises:
         ConfigurationError: another supervisor has the folder; a port is taken; or what must be done first cannot be done.
@@ -38,11 +46,12 @@ def run(settings: HubSettings, plan: Plan, screen: Screen) -> None:
     folder = state_folder(settings)
     with alone(folder), Log(folder, width_of(plan.services)) as log, screen:
         check(plan, settings)
-        asyncio.run(_run(settings, plan, lambda name, raw: screen.line(log.write(name, raw)), screen))
+        asyncio.run(_run(settings, plan, Hearing(log, screen, outlet)))
 
 
-async def _run(settings: HubSettings, plan: Plan, line: Callable[[str, bytes], None], screen: Screen) -> None:
-    supervisor = Supervisor(plan.services, plan.steps, settings.file.absolute().parent, line, screen.changed)
+async def _run(settings: HubSettings, plan: Plan, hearing: Hearing) -> None:
+    folder = settings.file.absolute().parent
+    supervisor = Supervisor(plan.services, plan.steps, folder, hearing.line, hearing.changed)
     stop_on_signals(supervisor.stop)
     await supervisor.run()
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import IO, Protocol, Self
 
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.live import Live
@@ -99,7 +99,7 @@ class JsonLines:
     "address": null}
     """
 
-    def __init__(self, stream: TextIO, services: tuple[Service, ...]) -> None:
+    def __init__(self, stream: IO[str], services: tuple[Service, ...]) -> None:
         self._stream = stream
         self._addresses = {service.name: service.address for service in services}
         self._news = News()

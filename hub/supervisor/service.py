@@ -56,7 +56,7 @@ class Step:
 
     Attributes:
         name: what others name in their `needs`.
-        does: does it, in a thread. RestartMe: it is tried again; ConfigurationError: nothing that needs it starts.
+        does: does it, in a thread. RestartMe: it is tried again; ConfigurationError: everything is stopped, and a person told why.
         needs: as of a service.
     """
 

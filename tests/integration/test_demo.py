@@ -1,7 +1,11 @@
-"""The whole hub at work on an invented council, and an oracle that imports nothing of it to say whether all was done, and done once."""
+"""The whole hub at work on an invented council, and an oracle that imports nothing of it to say whether all was done, and done once.
+
+The demos are those of the README, which stay up to be looked into.
+"""
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -25,11 +29,13 @@ pytestmark = pytest.mark.timeout(LIMIT_S)
 
 
 class Demo:
-    """A running `hub demo --stay`."""
+    """A command of the README that runs a demo, with other options and `--stay --json` behind it."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, command_of_readme: str, folder: Path, *options: str) -> None:
+        assert command_of_readme in (ROOT / "README.md").read_text().splitlines()
         self.folder = folder
-        command = [sys.executable, "-m", "hub", "demo", "--folder", str(folder), "--stay", "--json", *options]
+        program = [sys.executable, "-m", "hub", *shlex.split(command_of_readme)[1:]]
+        command = [*program, "--folder", str(folder), "--stay", "--json", *options]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"COLUMNS": "200"}
         )
@@ -70,8 +76,8 @@ class Demo:
 
 
 @contextmanager
-def demo(folder: Path, *options: str) -> Iterator[Demo]:
-    running = Demo(folder, *options)
+def demo(command_of_readme: str, folder: Path, *options: str) -> Iterator[Demo]:
+    running = Demo(command_of_readme, folder, *options)
     try:
         yield running
     finally:
@@ -81,7 +87,8 @@ def demo(folder: Path, *options: str) -> Iterator[Demo]:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, dict[str, Any]]]:
     """A demo that has been played to its end and stays up."""
-    with demo(tmp_path_factory.mktemp("demo") / "site", "--requests", "40") as running:
+    site = tmp_path_factory.mktemp("demo") / "site"
+    with demo(".venv/bin/hub demo --requests 40 --json", site) as running:
         yield running, running.summary()
 
 
@@ -103,21 +110,6 @@ def test_every_task_was_applied_exactly_once_and_every_page_agrees(shown: tuple[
     assert found["cases"] == 40
 
 
-@pytest.mark.parametrize("department", ["housing", "social-care", "transport"])
-def test_the_oracle_notices_one_effect_that_was_doubled(
-    department: str, shown: tuple[Demo, dict[str, Any]], tmp_path: Path
-) -> None:
-    running, _ = shown
-    copy = tmp_path / "copy"
-    shutil.copytree(running.folder, copy, ignore=shutil.ignore_patterns("data", "*.log"))
-    doubled = _double_one(copy, department)
-
-    found = running.oracle(copy, within_s=0)
-
-    assert not found["ok"]
-    assert any(problem.startswith(f"{department}:") and doubled in problem for problem in found["problems"])
-
-
 def test_a_legacy_system_that_hangs_delays_only_its_own_tasks(shown: tuple[Demo, dict[str, Any]]) -> None:
     running, summary = shown
     hanging = _pid_of(running.folder, "social_care_soap")
@@ -129,14 +121,47 @@ def test_a_legacy_system_that_hangs_delays_only_its_own_tasks(shown: tuple[Demo,
             cases = [answer.json()["case"] for answer in answers]
             _until(lambda: all(_state(api, case, "check-home") in {"completed", "rejected"} for case in cases))
             held_up = [_state(api, case, "assess-care") for case in cases]
+            # A change and a withdrawal stand behind the raising that they are about.
+            answers.append(_say(api, f"/api/cases/{cases[0]}/amendments", {"facts": {"discharge_date": "2030-06-05"}}))
+            answers.append(_say(api, f"/api/cases/{cases[1]}/withdrawal", {"reason": "Not needed any more"}))
         finally:
             os.kill(hanging, signal.SIGCONT)
         _until(lambda: all(_ended(api, case) for case in cases))
+    found = running.oracle()
 
-    assert [answer.status_code for answer in answers] == [202] * 12
+    assert [answer.status_code for answer in answers] == [202] * 14
     assert held_up == ["asked"] * 12
     assert _in_order(running.folder)
-    assert running.oracle()["problems"] == []
+    assert found["problems"] == []
+    assert found["changed"]["social-care"] >= 1
+    assert found["withdrawn"]["social-care"] >= 1
+
+
+def test_the_oracle_notices_what_was_done_twice_or_not_at_all(
+    shown: tuple[Demo, dict[str, Any]], tmp_path: Path
+) -> None:
+    # Stands behind the change and the withdrawal of the test above; each kind of problem has a test of its own in tests/unit/oracle.
+    running, _ = shown
+    copy = tmp_path / "copy"
+    shutil.copytree(running.folder, copy, ignore=shutil.ignore_patterns("data", "*.log"))
+    with closing(sqlite3.connect(copy / "universal_housing" / "universal_housing.db")) as database, database:
+        (ordered,) = database.execute(
+            "select hub_ref from rmworder_journal where op = 'insert' and hub_ref <> ''"
+        ).fetchone()
+        database.execute(
+            "insert into rmworder_journal (at, op, wo_ref, hub_ref, status) values ('', 'insert', '99999999', ?, '100')",
+            (ordered,),
+        )
+    booked = _edit_journal(copy / "transport_files", lambda lines: lines.append(lines[0]))["effect_key"]
+    amended = _edit_journal(copy / "social_care_soap", lambda lines: lines.append(_line(lines, "amend")))
+    cancelled = _edit_journal(copy / "social_care_soap", lambda lines: lines.remove(_line(lines, "cancel")))
+
+    found = running.oracle(copy, within_s=0)["problems"]
+
+    assert _names(found, "housing", ordered, "was applied 2 times")
+    assert _names(found, "transport", booked, "2 times")
+    assert _names(found, "social-care", amended["external_reference"], "was made 2 times")
+    assert _names(found, "social-care", cancelled["external_reference"], "was carried out 0 times")
 
 
 def test_ctrl_c_leaves_nothing_running(shown: tuple[Demo, dict[str, Any]]) -> None:
@@ -150,7 +175,8 @@ def test_ctrl_c_leaves_nothing_running(shown: tuple[Demo, dict[str, Any]]) -> No
 
 
 def test_with_processes_killed_all_the_while_every_task_is_still_applied_exactly_once(tmp_path: Path) -> None:
-    with demo(tmp_path / "site", "--requests", "60", "--kill", "--within", "360") as running:
+    # Sixty requests see as many kills as two hundred: victims are chosen by time.
+    with demo(".venv/bin/hub demo --kill", tmp_path / "site", "--requests", "60", "--within", "360") as running:
         summary = running.summary()
         found = running.oracle(within_s=60)
 
@@ -159,26 +185,23 @@ def test_with_processes_killed_all_the_while_every_task_is_still_applied_exactly
     assert found["problems"] == []
 
 
-def _double_one(folder: Path, department: str) -> str:
-    """Make it look as if one task had been applied twice; its effect key."""
-    if department == "housing":
-        with closing(sqlite3.connect(folder / "universal_housing" / "universal_housing.db")) as database, database:
-            (key,) = database.execute(
-                "select hub_ref from rmworder_journal where op = 'insert' and hub_ref <> ''"
-            ).fetchone()
-            database.execute(
-                "insert into rmworder_journal (at, op, wo_ref, hub_ref, status) values ('', 'insert', '99999999', ?, '100')",
-                (key,),
-            )
-        return str(key)
-    social = department == "social-care"
-    journal = folder / ("social_care_soap" if social else "transport_files") / "journal.ndjson"
-    lines = journal.read_text().splitlines()
-    first = next(
-        line for line in lines if json.loads(line).get("did", json.loads(line).get("kind")) in {"create", "NEW"}
-    )
-    journal.write_text("\n".join([*lines, first]) + "\n")
-    return str(json.loads(first)["external_reference" if social else "effect_key"])
+def _line(lines: list[dict[str, Any]], did: str) -> dict[str, Any]:
+    """The last line of a SOAP journal that says so."""
+    return next(line for line in reversed(lines) if line["did"] == did)
+
+
+def _edit_journal(folder: Path, edit: Callable[[list[dict[str, Any]]], object]) -> dict[str, Any]:
+    """Add a line to a journal or take one away; that line."""
+    journal = folder / "journal.ndjson"
+    before = [json.loads(line) for line in journal.read_text().splitlines()]
+    after = [*before]
+    edit(after)
+    journal.write_text("".join(json.dumps(line) + "\n" for line in after))
+    return next(line for line in [*after, *before] if before.count(line) != after.count(line))
+
+
+def _names(problems: list[str], department: str, key: str, words: str) -> bool:
+    return any(problem.startswith(f"{department}:") and key in problem and words in problem for problem in problems)
 
 
 def _ask_for_discharge(api: httpx.Client, folder: Path, number: int) -> httpx.Response:
@@ -192,8 +215,11 @@ def _ask_for_discharge(api: httpx.Client, folder: Path, number: int) -> httpx.Re
         "uprn": who["uprn"],
         "date_of_birth": who["date_of_birth"],
     }
-    body = {"request": "discharge-notified", "facts": facts}
-    return api.post("/api/requests", json=body, headers={"Idempotency-Key": str(uuid4())})
+    return _say(api, "/api/requests", {"request": "discharge-notified", "facts": facts})
+
+
+def _say(api: httpx.Client, path: str, body: dict[str, Any]) -> httpx.Response:
+    return api.post(path, json=body, headers={"Idempotency-Key": str(uuid4())})
 
 
 def _case(api: httpx.Client, case: str) -> dict[str, Any]:

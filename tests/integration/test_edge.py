@@ -3,7 +3,9 @@
 import getpass
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,11 +32,20 @@ from hub.__main__ import hub
 from hub.edge.kafka import Receiver, Sender, read_all
 from hub.edge.messages import Outgoing
 from hub.edge.process import ConnectorThreads, choose
-from hub.errors import ConfigurationError
+from hub.errors import EXIT_RESTART, ConfigurationError
 from hub.settings import HubSettings, KafkaSettings, load
 from schemas.envelope import Department, Event, output_id
 from schemas.references import case_reference
-from schemas.tasks import Task, TaskRaised, TaskStatus, TaskStatusChanged, TaskWithdrawal, TaskWithdrawn, Work
+from schemas.tasks import (
+    Task,
+    TaskChanged,
+    TaskRaised,
+    TaskStatus,
+    TaskStatusChanged,
+    TaskWithdrawal,
+    TaskWithdrawn,
+    Work,
+)
 from schemas.topics import CASE_EVENTS, FACTS, TASKS
 
 SITE = Path(__file__).parents[1] / "kit" / "site"
@@ -139,8 +150,18 @@ class Site:
         records = read_all(KafkaSettings(), self.bootstrap, [CASE_EVENTS.name])
         return [TaskStatusChanged.model_validate_json(r.value or b"") for r in records if r.key == case.encode()]
 
+    def reported(self, instruction: Event) -> TaskStatusChanged | None:
+        """What the connector said of an instruction itself, whatever its reading of the register says besides."""
+        report = output_id(instruction.id, "receipt")
+        return next((said for said in self.statuses(instruction.partitionkey) if said.id == report), None)
+
     def entries(self) -> int:
         return int(self.simulator.entries())
+
+    def entered(self) -> list[str]:
+        """Our references, in the order in which they were entered."""
+        with self.simulator.open() as books:
+            return [ref for (ref,) in books.execute("SELECT hub_ref FROM journal ORDER BY rowid")]
 
     def hub(self, *arguments: str) -> str:
         """What a command of the hub prints."""
@@ -169,8 +190,8 @@ def make_site(tmp_path: Path, bootstrap: str) -> Iterator[Callable[..., Site]]:
         running.stop()
 
 
-def raised(work: Work = Work.HOME_CHECK, task: str = "check-home") -> TaskRaised:
-    case = case_reference(NOW, uuid4().hex)
+def raised(work: Work = Work.HOME_CHECK, task: str = "check-home", case: str | None = None) -> TaskRaised:
+    case = case or case_reference(NOW, uuid4().hex)
     return TaskRaised(
         id=uuid4(),
         source="/E06000999/worker",
@@ -181,6 +202,10 @@ def raised(work: Work = Work.HOME_CHECK, task: str = "check-home") -> TaskRaised
         effectiveat=NOW,
         data=Task(task=task, department=Department.HOUSING, work=work, asks="Is it fit to return to?"),
     )
+
+
+def changed(event: TaskRaised) -> TaskChanged:
+    return TaskChanged.following(event, "changed", source="/E06000999/worker", data=event.data)
 
 
 def withdrawn(event: TaskRaised) -> TaskWithdrawn:
@@ -272,7 +297,8 @@ def test_a_process_that_is_told_to_stop_exits_0(make_site: Callable[..., Site]) 
 def test_tasks_wait_in_order_while_the_legacy_system_is_away_and_the_process_says_since_when(
     make_site: Callable[..., Site],
 ) -> None:
-    register, events = make_site(QUIET), [raised(), raised(), raised()]
+    register, case = make_site(QUIET), case_reference(NOW, uuid4().hex)
+    events = [raised(task=task, case=case) for task in ("check-home", "check-stairs", "check-bath")]
     away = register.troubles / "away"
     away.touch()
 
@@ -280,11 +306,11 @@ def test_tasks_wait_in_order_while_the_legacy_system_is_away_and_the_process_say
         register.ask(*events)
         reason = eventually(lambda: unready(threads.health_port, "tasks away since"))
         away.unlink()
-        eventually(lambda: all(register.statuses(event.partitionkey) for event in events))
+        eventually(lambda: all(register.reported(event) for event in events))
         eventually(lambda: ready(threads.health_port))
 
     assert "The register is away." in reason
-    assert register.entries() == 3
+    assert register.entered() == [event.id.hex for event in events]
 
 
 def test_what_cannot_be_understood_is_set_aside_and_the_rest_flows(make_site: Callable[..., Site]) -> None:
@@ -340,25 +366,51 @@ def test_a_withdrawal_of_what_never_went_in_is_settled_without_the_legacy_system
 
 
 @pytest.mark.parametrize("trouble", ["unknown-after-write", "failed-after-write"])
-def test_what_was_written_and_then_set_aside_is_looked_up_when_it_is_replayed(
+def test_what_was_written_and_then_set_aside_is_found_when_it_is_replayed_and_then_withdrawn(
     make_site: Callable[..., Site], trouble: str
 ) -> None:
     register, event = make_site(QUIET), raised()
+    withdrawal = withdrawn(event)
     for name in (trouble, "blind"):
         (register.troubles / name).touch()
 
     with register.connector() as threads:
-        register.ask(event, withdrawn(event))
-        letter = eventually(lambda: letters_of(register, "not-translatable"))[0]
-        eventually(lambda: letters_of(register, "waits-for-earlier"))
+        register.ask(event, withdrawal)
+        written = eventually(lambda: letters_of(register, "not-translatable"))[0]
+        waiting = eventually(lambda: letters_of(register, "waits-for-earlier"))[0]
         (register.troubles / "blind").unlink()
-        register.hub("dead-letters", "replay", letter["id"])
-        said = eventually(lambda: register.statuses(event.partitionkey))
+        register.hub("dead-letters", "replay", written["id"])
+        receipt = eventually(lambda: register.reported(event))
+        assert register.entered() == [event.id.hex]
+        register.hub("dead-letters", "replay", waiting["id"])
+        cancelled = eventually(lambda: register.reported(withdrawal))
         eventually(lambda: "hub_connector_unfinished_effects 0.0" in metrics(threads.health_port))
 
-    assert "may have been written" in letter["reason"]
-    assert (said[0].data.status, said[0].data.withdrawal) == ("accepted", False)
-    assert register.entries() == 1
+    assert "may have been written" in written["reason"]
+    assert receipt.data.status == "accepted"
+    assert (cancelled.data.status, cancelled.data.withdrawal, cancelled.data.reason) == ("cancelled", True, None)
+    assert register.entered() == [event.id.hex, withdrawal.id.hex]
+    assert letters_of(register, "waits-for-earlier") == []
+
+
+def test_a_task_and_its_change_that_were_set_aside_go_in_when_they_are_mended_and_replayed(
+    make_site: Callable[..., Site],
+) -> None:
+    register, event = make_site(QUIET), raised(Work.ADAPTATION)
+    change = changed(event)
+    register.write_settings(f'[connectors.{register.name}.kind.ignored]\nAD = "not ours"\n')
+
+    with register.connector():
+        register.ask(event, change)
+        letters = [eventually(lambda: letters_of(register, "unmapped-code"))[0]]
+        letters += [eventually(lambda: letters_of(register, "waits-for-earlier"))[0]]
+    register.write_settings()
+    register.hub("dead-letters", "replay", *(letter["id"] for letter in letters))
+    with register.connector():
+        eventually(lambda: register.reported(event) and register.reported(change))
+
+    assert register.entered() == [event.id.hex, change.id.hex]
+    assert letters_of(register, "unmapped-code") == letters_of(register, "waits-for-earlier") == []
 
 
 def test_the_largest_record_of_a_topic_finds_room_among_its_dead_letters(make_site: Callable[..., Site]) -> None:
@@ -445,6 +497,28 @@ def test_a_connector_refuses_to_start_without_its_topics(make_site: Callable[...
 
     with pytest.raises(ConfigurationError, match=r"housing-tasks has 2 partitions, kafka\.partitions says 3"):
         ConnectorThreads(register.settings(), choose(register.settings(), register.name), Signal())
+
+
+def test_a_connector_whose_memory_is_away_asks_to_be_started_again_and_works_once_it_is_there(
+    make_site: Callable[..., Site],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    register, event = make_site(QUIET), raised()
+    there, register.memory = register.memory, f"postgresql+psycopg://hub:a-secret@127.0.0.1:{port}/hub"
+    register.write_settings()
+    register.ask(event)
+
+    assert register.start().wait(60) == EXIT_RESTART
+    told = (register.folder / "log").read_text()
+    register.memory = there
+    register.write_settings()
+    with register.connector():
+        eventually(lambda: register.reported(event))
+
+    assert "hub: The memory of connector" in told
+    assert "does not answer" in told
+    assert not {"Traceback", "a-secret"} & set(re.findall(r"[\w-]+", told))
 
 
 def letters_of(register: Site, code: str) -> list[dict[str, Any]]:

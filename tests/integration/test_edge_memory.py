@@ -1,12 +1,20 @@
 """A connector's memory, on both databases."""
 
+import re
+import socket
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 from connectors.sdk import Receipt
-from hub.edge.memory import EdgeMemory, EffectRow, Held, Kind, State, open_engine
+from hub.edge.memory import Begun, EdgeMemory, Held, Kind, State, open_engine
 from hub.edge.messages import Place
+from hub.errors import ConfigurationError, RestartMe
 from schemas.tasks import TaskStatus
 
 PLACE = Place("housing-tasks", 3, 17)
@@ -19,21 +27,21 @@ def memory(database_url: str) -> Iterator[EdgeMemory]:
     engine.dispose()
 
 
-def begin(memory: EdgeMemory, key: str, kind: Kind = Kind.RAISED, at_ms: int = 1000) -> EffectRow | None:
-    return memory.begin(key, case="0TJ9-4QXM-7C2K-VN3K", task="check-home", kind=kind, place=PLACE, at_ms=at_ms)
+def begin(memory: EdgeMemory, key: str, kind: Kind = Kind.RAISED, at_ms: int = 1000) -> Begun:
+    return memory.begin(key, case="0TJ9-4QXM-7C2K-VN31", task="check-home", kind=kind, place=PLACE, at_ms=at_ms)
 
 
 def test_an_intention_is_found_by_whoever_comes_next_and_an_outcome_ends_it(memory: EdgeMemory) -> None:
-    assert begin(memory, "a") is None
-    assert memory.unfinished() == 1
-    again = memory.begin("a", case="x", task="y", kind=Kind.RAISED, place=PLACE, at_ms=2000)
+    assert begin(memory, "a").was is None
+    assert len(memory.unfinished()) == 1
+    again = begin(memory, "a", at_ms=2000).was
     assert again is not None
-    assert (again.state, again.receipt, again.case) == (State.INTENT, None, "0TJ9-4QXM-7C2K-VN3K")
+    assert (again.state, again.receipt, again.open) == (State.INTENT, None, True)
 
     row = memory.finish("a", Receipt(status=TaskStatus.ACCEPTED, reference="00012345"), 3000)
 
     assert (row.state, row.receipt) == (State.APPLIED, Receipt(status=TaskStatus.ACCEPTED, reference="00012345"))
-    assert memory.unfinished() == 0
+    assert len(memory.unfinished()) == 0
     assert memory.effect_of("00012345") == row == memory.effect("a")
 
 
@@ -46,13 +54,13 @@ def test_what_the_legacy_system_refused_is_remembered_with_its_reason(memory: Ed
 def test_an_instruction_set_aside_is_an_intention_again_once_it_is_replayed(memory: EdgeMemory) -> None:
     begin(memory, "a")
     memory.set_aside("a")
-    assert memory.unfinished() == 0
+    assert len(memory.unfinished()) == 0
 
-    before = begin(memory, "a")
+    before = begin(memory, "a").was
 
     assert before is not None
     assert before.state is State.ASIDE
-    assert memory.unfinished() == 1
+    assert len(memory.unfinished()) == 1
 
 
 def test_an_instruction_set_aside_that_may_have_been_written_is_in_doubt_when_it_is_replayed(
@@ -60,14 +68,14 @@ def test_an_instruction_set_aside_that_may_have_been_written_is_in_doubt_when_it
 ) -> None:
     begin(memory, "a")
     memory.set_aside("a", perhaps_written=True)
-    assert memory.unfinished() == 0
+    assert len(memory.unfinished()) == 0
 
-    before = begin(memory, "a")
+    before = begin(memory, "a").was
 
     assert before is not None
     assert before.state is State.UNKNOWN
     assert before.perhaps_written
-    assert memory.unfinished() == 1
+    assert len(memory.unfinished()) == 1
 
 
 def test_an_outcome_without_an_intention_is_a_defect(memory: EdgeMemory) -> None:
@@ -75,11 +83,33 @@ def test_an_outcome_without_an_intention_is_a_defect(memory: EdgeMemory) -> None
         memory.finish("a", Receipt(status=TaskStatus.ACCEPTED), 3000)
 
 
-def test_the_instructions_of_a_task_come_in_their_order(memory: EdgeMemory) -> None:
-    for at_ms, key in ((1000, "b"), (2000, "a"), (3000, "c")):
+def test_an_instruction_is_begun_after_those_of_its_task_that_came_before_whatever_the_clock_says(
+    memory: EdgeMemory,
+) -> None:
+    for at_ms, key in ((3000, "b"), (2000, "a"), (3000, "c")):
         begin(memory, key, at_ms=at_ms)
-    assert [row.effect_key for row in memory.task_rows("0TJ9-4QXM-7C2K-VN3K", "check-home")] == ["b", "a", "c"]
-    assert memory.unfinished() == 3
+    memory.begin("d", case="0TJ9-4QXM-7C2K-VN31", task="fit-ramp", kind=Kind.RAISED, place=PLACE, at_ms=1000)
+
+    earlier = [[row.effect_key for row in begin(memory, key).earlier] for key in ("b", "a", "c")]
+
+    assert earlier == [[], ["b"], ["b", "a"]]
+    assert len(memory.unfinished()) == 4
+
+
+def test_what_lies_aside_is_dropped_together_with_the_withdrawal_that_settles_it(memory: EdgeMemory) -> None:
+    cancelled = Receipt(status=TaskStatus.CANCELLED, reason="Never sent")
+    begin(memory, "a")
+    memory.set_aside("a")
+    begin(memory, "b", Kind.WITHDRAWN)
+
+    memory.finish("b", cancelled, 3000, dropped=["a"])
+
+    dropped, withdrawal = memory.effect("a"), memory.effect("b")
+    assert dropped is not None
+    assert withdrawal is not None
+    assert (dropped.state, dropped.receipt) == (State.DROPPED, cancelled)
+    assert (withdrawal.state, withdrawal.receipt) == (State.APPLIED, cancelled)
+    assert len(memory.unfinished()) == 0
 
 
 def test_a_checkpoint_moves_on_with_what_was_learned_and_what_was_held(memory: EdgeMemory) -> None:
@@ -96,7 +126,7 @@ def test_a_checkpoint_moves_on_with_what_was_learned_and_what_was_held(memory: E
     assert learned is not None
     assert learned.reference == "00012345"
     assert memory.held("works-orders") == [held]
-    memory.release(held, {})
+    memory.release([held], {})
     assert memory.held("works-orders") == []
 
 
@@ -107,5 +137,79 @@ def test_connectors_that_share_a_database_do_not_see_each_other(database_url: st
     begin(ours, "a")
     ours.move_on("d", {"n": 1}, learned={}, at_ms=1)
 
-    assert (theirs.effect("a"), theirs.checkpoint("d"), theirs.unfinished()) == (None, None, 0)
+    assert (theirs.effect("a"), theirs.checkpoint("d"), theirs.unfinished()) == (None, None, frozenset())
+    engine.dispose()
+
+
+@pytest.fixture
+def ordinary_url(postgres: Any, postgres_url: str) -> Iterator[str]:
+    """SQLAlchemy's URL of an empty PostgreSQL database for a user who owns nothing there."""
+    name = f"edge_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'a-secret'")
+    yield str(make_url(postgres_url).set(username=name, password="a-secret").render_as_string(hide_password=False))
+    for uri in (postgres_url.replace("+psycopg", ""), postgres.get_uri()):
+        with psycopg.connect(uri, autocommit=True) as connection:
+            connection.execute(f"DROP OWNED BY {name}")
+            if uri == postgres.get_uri():
+                connection.execute(f"DROP ROLE {name}")
+
+
+def test_a_database_that_is_closed_to_its_user_is_a_matter_for_a_person_and_works_once_it_is_granted(
+    ordinary_url: str, postgres_url: str
+) -> None:
+    user = make_url(ordinary_url).username
+    engine = open_engine(ordinary_url)
+
+    with pytest.raises(ConfigurationError) as caught:
+        EdgeMemory(engine, "universal_housing")
+    for sentence in re.findall(r"GRANT [^;]*;", str(caught.value))[:1]:
+        with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(sentence)
+    memory = EdgeMemory(engine, "universal_housing")
+
+    assert f'GRANT USAGE, CREATE ON SCHEMA public TO "{user}";' in str(caught.value)
+    assert "[connectors.universal_housing] memory.url" in str(caught.value)
+    assert "a-secret" not in str(caught.value)
+    assert begin(memory, "a").was is None
+    engine.dispose()
+
+
+def test_a_database_that_does_not_answer_is_tried_by_a_fresh_process() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    engine = open_engine(f"postgresql+psycopg://hub:a-secret@127.0.0.1:{port}/hub")
+
+    with pytest.raises(RestartMe) as caught:
+        EdgeMemory(engine, "universal_housing")
+
+    assert f"universal_housing at postgresql+psycopg://hub:***@127.0.0.1:{port}/hub does not answer" in str(
+        caught.value
+    )
+    assert "a-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nonsense", "memory.url is no SQLAlchemy URL"),
+        ("nosuch://host/name", "memory.url names a database or driver that is not installed: nosuch"),
+        ("postgresql+pg8000://host/name", "not installed: postgresql+pg8000"),
+    ],
+)
+def test_a_memory_that_no_driver_is_there_for_is_named(url: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        open_engine(url)
+
+
+def test_a_folder_that_cannot_be_made_is_named_and_is_made_once_nothing_is_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "hub").write_text("a file")
+    url = f"sqlite:///{tmp_path}/hub/edge.db"
+
+    with pytest.raises(ConfigurationError, match=re.escape(f"{tmp_path}/hub cannot be made (FileExistsError)")):
+        open_engine(url)
+    (tmp_path / "hub").unlink()
+    engine = open_engine(url)
+
+    assert begin(EdgeMemory(engine, "universal_housing"), "a").was is None
     engine.dispose()

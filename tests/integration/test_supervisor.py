@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 
 from hub.errors import ConfigurationError, RestartMe
+from hub.supervisor.hearing import Hearing
+from hub.supervisor.log import Log
+from hub.supervisor.outlet import Outlet
+from hub.supervisor.screen import Plain
 from hub.supervisor.service import Service, Standing, State, Step
 from hub.supervisor.supervise import Supervisor
 
@@ -32,11 +36,17 @@ def _service(name: str, code: str, *, stops: int = 0, stop_within_s: float = 20.
 class Watched:
     """A supervisor, and all it told."""
 
-    def __init__(self, folder: Path, *services: Service, steps: tuple[Step, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *services: Service,
+        steps: tuple[Step, ...] = (),
+        hears: Callable[[str, bytes], None] | None = None,
+    ) -> None:
         self.told: list[Standing] = []
         self.lines: list[tuple[str, bytes]] = []
         self._news = asyncio.Event()
-        self.supervisor = Supervisor(services, steps, folder, self._line, self._changed)
+        self.supervisor = Supervisor(services, steps, folder, hears or self._line, self._changed)
 
     def _line(self, name: str, line: bytes) -> None:
         self.lines.append((name, line))
@@ -104,6 +114,34 @@ def test_a_process_that_ends_by_itself_is_started_again_too(tmp_path: Path) -> N
     seen.play(story)
 
     assert ("a", b"done") in seen.lines
+
+
+TALKER = "for number in range(20_000): print('a line that fills the pipe before long', number)"
+
+
+def test_a_process_that_talks_is_not_held_up_by_a_full_disk_and_a_closed_terminal(tmp_path: Path) -> None:
+    for name in ("hub.log", "hub.ndjson"):
+        (tmp_path / name).symlink_to("/dev/full")
+    reading, writing = os.pipe()
+    os.close(reading)
+    talker = _service("a", TALKER)
+    with os.fdopen(writing, "w", encoding="utf-8") as stream, Log(tmp_path, width=1) as log:
+        outlet = Outlet(stream)
+        hearing = Hearing(log, Plain(outlet.console(), (talker,)), outlet)
+        seen = Watched(tmp_path, talker, hears=hearing.line)
+        seen.play(lambda watched: watched.until(lambda: State.RESTARTING in watched.states("a")))
+
+    assert next(standing for standing in seen.told if standing.state is State.RESTARTING).exit == 0
+
+
+def test_a_line_that_meets_a_defect_holds_up_nobody_and_the_defect_is_told(tmp_path: Path) -> None:
+    def defect(_name: str, _line: bytes) -> None:
+        raise ArithmeticError
+
+    seen = Watched(tmp_path, _service("a", TALKER), hears=defect)
+
+    with pytest.raises(ArithmeticError):
+        asyncio.run(seen.supervisor.run())
 
 
 def test_nothing_starts_before_what_it_needs_is_done(tmp_path: Path) -> None:
@@ -204,6 +242,10 @@ def test_a_killed_supervisor_leaves_nothing_running(tmp_path: Path) -> None:
     program = f"""
 import asyncio, sys
 from pathlib import Path
+from hub.supervisor.hearing import Hearing
+from hub.supervisor.log import Log
+from hub.supervisor.outlet import Outlet
+from hub.supervisor.screen import Plain
 from hub.supervisor.service import Service
 from hub.supervisor.supervise import Supervisor
 async def main():

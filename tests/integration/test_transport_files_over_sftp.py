@@ -134,7 +134,7 @@ def test_a_booking_goes_out_and_its_results_come_back(tmp_path: Path) -> None:
 
         eventually(completed, "the trip is completed")
 
-    assert receipt.reference == TRIP.key
+    assert receipt.reference is None
     assert {(item.effect_key, item.reference) for item in said} == {(TRIP.key, "TB000001")}
     assert said[-1].answers.pickup_time is not None
 
@@ -145,7 +145,7 @@ def test_a_change_and_a_withdrawal_find_the_booking_by_our_reference(depot: Tran
     with connected(depot) as connector:
         connector.apply(TRIP)
         for instruction in (change, withdrawal):
-            connector.apply(Effect(key=instruction.id.hex, case=TRIP.case, instruction=instruction, earlier=TRIP.key))
+            connector.apply(Effect(key=instruction.id.hex, case=TRIP.case, instruction=instruction, raised_as=TRIP.key))
         eventually(lambda: taken_in(depot, 3), "the depot takes them in")
 
     assert [(line["kind"], line["outcome"]) for line in journal(depot)] == [

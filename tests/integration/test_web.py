@@ -1,6 +1,7 @@
 """`hub web` as a process, asked over HTTP, on a real Kafka: what it accepted survives everything, and is sent once."""
 
 import json
+import resource
 import signal
 import socket
 import sqlite3
@@ -21,14 +22,19 @@ import pytest
 from sqlalchemy import create_engine, insert
 
 from hub import topics
+from hub.broker import nodes
+from hub.broker.cluster import prepare
 from hub.edge.kafka import read_all
 from hub.journeys.clocks import calendar_for
 from hub.journeys.load import SHIPPED, load_files
 from hub.memory import tables
 from hub.routing.step import World, step
 from hub.settings import KafkaSettings
+from schemas.cases import TaskDecided
+from schemas.envelope import Event
 from schemas.references import case_reference
 from schemas.requests import RequestAmended, RequestReceived, RequestWithdrawn
+from schemas.tasks import TaskStatusChanged
 from schemas.topics import CASE_EVENTS
 
 COUNCIL = "E06000999"
@@ -48,10 +54,12 @@ def free_port() -> int:
 
 @dataclass
 class Web:
-    """One web process in a folder; it can be killed and started again."""
+    """One web process in a folder; it can be killed and started again. `more` is what else stands in its settings, from [web] on."""
 
     folder: Path
     kafka: str
+    more: str = ""
+    partitions: int = 12
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -60,8 +68,8 @@ class Web:
         settings = self.folder / "hub.toml"
         settings.write_text(
             f'[council]\nname = "Inventshire"\ncode = "{COUNCIL}"\nkey = "0123456789abcdef0123"\n'
-            f'[kafka]\nbootstrap = "{self.kafka}"\n[worker]\nmemory.url = "sqlite:///worker.db"\n'
-            f'[web]\nport = {self.port}\nmemory.url = "sqlite:///web.db"\n',
+            f'[kafka]\nbootstrap = "{self.kafka}"\npartitions = {self.partitions}\n[worker]\nmemory.url = "sqlite:///worker.db"\n'
+            f'[web]\nport = {self.port}\nmemory.url = "sqlite:///web.db"\n{self.more}',
             encoding="utf-8",
         )
         command = [sys.executable, "-m", "hub", "--settings", str(settings), "web"]
@@ -188,6 +196,116 @@ def test_acts_on_a_case_follow_its_request_in_order(tmp_path: Path, kafka: str, 
     assert [type(event) for event in events_of(kafka, reference)] == [RequestReceived, RequestAmended, RequestWithdrawn]
 
 
+def test_a_full_outbox_refuses_every_act_until_kafka_is_there_and_nothing_accepted_is_lost(
+    tmp_path: Path, stopped: list[Web]
+) -> None:
+    cluster = prepare(tmp_path / "broker")
+    ask_a_person(tmp_path / "journeys")
+    refused = routed(tmp_path, "clear-estate")
+    web = Web(tmp_path, cluster.bootstrap, 'outbox_limit = 3\n[journeys]\nfolder = "journeys"\n')
+    stopped.append(web)
+    acts: list[tuple[str, dict[str, Any]]] = [
+        ("/api/requests", BODY),
+        (f"/api/cases/{refused}/amendments", {"facts": {"hazardous": True}}),
+        (f"/api/cases/{refused}/decisions", {"task": "clear-estate", "verdict": "go-on", "by": "J. Invented"}),
+        (f"/api/cases/{refused}/withdrawal", {"reason": "It is gone"}),
+    ]
+    with closing(web.start()) as client:
+        keys = [{"Idempotency-Key": f"key-{number}"} for number in range(3)]
+        accepted = [client.post("/api/requests", json=BODY, headers=key) for key in keys]
+        answers = [client.post(path, json=body) for path, body in acts]
+        again = client.post("/api/requests", json=BODY, headers=keys[1])
+        ready, metrics = client.get("/readyz"), client.get("/metrics").text
+        front = client.get("/")
+
+        try:
+            nodes.start(cluster.folder)
+            topics.apply(KafkaSettings(), cluster.bootstrap)
+            until(lambda: client.get("/readyz").status_code == 200)
+            taken = [client.post(path, json=body) for path, body in acts[:3]]
+            until(lambda: web.rows("select count(*) from outbox where sent_ms is null") == [(0,)])
+            events = [events_of(cluster.bootstrap, answer.json()["case"]) for answer in accepted]
+            of_refused = [type(event) for event in events_of(cluster.bootstrap, refused)]
+        finally:
+            nodes.reset(cluster.folder)
+    assert web.end(signal.SIGTERM) == 0
+
+    assert [answer.status_code for answer in accepted] == [202] * 3
+    for answer in answers:
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["type"] == "/api/docs#problem-outbox-full"
+        assert answer.json()["detail"].startswith("3 acts wait for Kafka, as many as may. Nothing was accepted;")
+    assert (again.status_code, again.json()) == (202, accepted[1].json())
+    assert ready.status_code == 503
+    assert "3 acts wait for Kafka, as many as may." in ready.json()["reason"]
+    assert front.status_code == 200
+    assert "None can be accepted now. 3 acts wait for Kafka, as many as may." in front.text
+    for line in (
+        'hub_web_refused_total{problem="outbox-full"} 4.0',
+        "hub_web_outbox_rows 3.0",
+        "hub_web_outbox_limit 3.0",
+        "hub_web_accepts 0.0",
+    ):
+        assert line in metrics
+    assert [answer.status_code for answer in taken] == [202] * 3
+    assert [[type(event) for event in of_case] for of_case in events] == [[RequestReceived]] * 3
+    assert of_refused == [RequestAmended, TaskDecided]
+    assert web.log.count("nothing more is accepted: the outbox is full") == 1
+    assert web.log.count("the outbox has room again") == 1
+
+
+def test_a_disk_without_room_refuses_every_act_until_it_has_some_and_nothing_accepted_is_lost(
+    tmp_path: Path, nowhere: str, stopped: list[Web]
+) -> None:
+    web = Web(tmp_path, nowhere)
+    stopped.append(web)
+    with closing(web.start()) as client:
+        assert web.process is not None
+        _, hard = resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE)
+        # What the kernel says to a file that may not grow is as final as what it says of a full disk, and needs no disk to be filled.
+        resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE, (256 * 1024, hard))
+        answers = [client.post("/api/requests", json=BODY)]
+        while answers[-1].status_code == 202 and len(answers) < 1000:
+            answers.append(client.post("/api/requests", json=BODY))
+        ready, metrics = client.get("/readyz"), client.get("/metrics").text
+        page, front = client.get("/cases"), client.get("/")
+
+        resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        until(lambda: client.get("/readyz").status_code == 200)
+        after = client.post("/api/requests", json=BODY)
+    assert web.end(signal.SIGTERM) == 0
+
+    refused = answers.pop()
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+    assert refused.json()["type"] == "/api/docs#problem-unavailable"
+    assert ready.status_code == 503
+    assert "The outbox's database fails" in ready.json()["reason"]
+    assert "hub_web_accepts 0.0" in metrics
+    assert 'hub_web_sql_failures_total{memory="outbox"}' in metrics
+    assert page.status_code == 200
+    assert "None can be accepted now. The outbox" in front.text
+    assert after.status_code == 202
+    kept = {reference for (reference,) in web.rows("select reference from outbox where event is not null")}
+    assert kept == {answer.json()["case"] for answer in (*answers, after)}
+    assert web.log.count("nothing can be accepted: the outbox's database fails") == 1
+    assert web.log.count("the outbox's database works again") == 1
+
+
+def test_on_topics_of_another_size_requests_are_kept_and_it_says_what_to_do(
+    tmp_path: Path, kafka: str, stopped: list[Web]
+) -> None:
+    web = Web(tmp_path, kafka, partitions=3)
+    stopped.append(web)
+    with closing(web.start()) as client:
+        answer = client.post("/api/requests", json=BODY)
+        until(lambda: "kafka.partitions says 3" in client.get("/readyz").json()["reason"])
+
+    assert answer.status_code == 202
+    assert web.rows("select count(*) from outbox where sent_ms is null") == [(1,)]
+    assert "case-events has 12 partitions, kafka.partitions says 3" in web.log
+
+
 def test_many_at_once_with_one_key_are_one_case(asked: httpx.Client) -> None:
     key = {"Idempotency-Key": str(uuid4())}
     with ThreadPoolExecutor(16) as pool:
@@ -270,7 +388,7 @@ def test_a_missing_case_says_whether_it_is_mistyped_unknown_or_on_its_way(asked:
 def test_it_is_ready_without_kafka_and_says_so(asked: httpx.Client) -> None:
     ready = asked.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json()["reason"].startswith("Kafka does not answer; requests are kept;")
+    assert ready.json()["reason"].startswith("requests are kept: Kafka ")
     assert asked.get("/livez").json() == {"ok": True, "reason": "answers"}
     metrics = asked.get("/metrics").text
     assert 'hub_web_accepted_total{act="request"}' in metrics
@@ -341,35 +459,49 @@ def test_it_says_once_that_kafka_is_away(tmp_path: Path, nowhere: str, stopped: 
     assert web.log.count("they cannot be sent to Kafka") == 1
 
 
-def routed(folder: Path) -> str:
-    """A case in the worker's memory, as the worker's own step makes it."""
+def ask_a_person(folder: Path) -> None:
+    """A folder of journeys: ours about fly-tipping, as a council has it that leaves a refusal to a person."""
+    folder.mkdir()
+    shipped = SHIPPED / "fly-tipping.v1.yaml"
+    (folder / shipped.name).write_text(
+        shipped.read_text().replace("if refused: go on without it", "if refused: ask its owner")
+    )
+
+
+def routed(folder: Path, refused: str | None = None) -> str:
+    """A case in the worker's memory, as the worker's own step makes it; housing may have refused a task of it."""
     now = datetime.now(UTC)
     reference = case_reference(now, "routed")
-    event = RequestReceived.model_validate(
-        {
-            "id": uuid4(),
-            "source": "/test",
-            "time": now,
-            "correlationid": reference,
-            "partitionkey": reference,
-            "council": COUNCIL,
-            "effectiveat": now,
-            "data": {"request": BODY["request"], "facts": BODY["facts"]},
-        }
-    )
-    journeys = load_files(sorted(SHIPPED.glob("*.yaml")))
+    envelope = {
+        "source": "/test",
+        "time": now,
+        "correlationid": reference,
+        "partitionkey": reference,
+        "council": COUNCIL,
+        "effectiveat": now,
+    }
+    asked_for = {"request": BODY["request"], "facts": BODY["facts"]}
+    events: list[Event] = [RequestReceived.model_validate({"id": uuid4(), **envelope, "data": asked_for})]
+    if refused is not None:
+        said = {"task": refused, "department": "housing", "status": "rejected", "reason": "Not our land"}
+        events.append(TaskStatusChanged.model_validate({"id": uuid4(), **envelope, "data": said}))
+    own = folder / "journeys"
+    journeys = load_files(sorted((own if own.is_dir() else SHIPPED).glob("*.yaml")))
     calendar = calendar_for("england-and-wales", {"england-and-wales": []})
-    decision = step(None, event, World(journeys, calendar, "/x/worker"))
+    world, case = World(journeys, calendar, "/x/worker"), None
+    for event in events:
+        case = step(case, event, world).case
+    assert case is not None
     engine = create_engine(f"sqlite:///{folder / 'worker.db'}")
     tables.create(engine)
     stands = {
         "reference": reference,
-        "journey": decision.case.journey,
-        "status": decision.case.status,
+        "journey": case.journey,
+        "status": case.status,
         "opened_ms": 1,
         "updated_ms": 1,
-        "waiting_on": ",".join(decision.case.waiting_on),
-        "body": decision.case.model_dump_json(exclude_defaults=True),
+        "waiting_on": ",".join(case.waiting_on),
+        "body": case.model_dump_json(exclude_defaults=True),
     }
     with engine.begin() as connection:
         connection.execute(insert(tables.cases), stands)

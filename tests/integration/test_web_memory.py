@@ -1,12 +1,16 @@
 """What the web remembers and reads, on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import create_engine, insert
+from sqlalchemy import create_engine, insert, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
 
+from hub.errors import ConfigurationError
 from hub.intake.outbox import Outbox, Row
 from hub.memory import tables
 from hub.memory.reading import CaseReader, MemoryAway, Standing
@@ -117,8 +121,105 @@ def test_a_memory_whose_tables_are_not_made_yet_is_said_to_be_away(database_url:
     reader.close()
 
 
+def test_a_memory_that_is_not_made_yet_is_no_fault(database_url: str) -> None:
+    engine = create_engine(database_url)
+    engine.connect().close()
+    engine.dispose()
+    failures: list[None] = []
+    reader = CaseReader(database_url, lambda: failures.append(None))
+    with capture_logs() as logs:
+        health = reader.health()
+
+    assert health.ok
+    assert not logs
+    assert not failures
+    reader.close()
+
+
+def test_a_memory_that_cannot_be_read_is_told_once_counted_each_time_and_told_when_it_is_back(
+    database_url: str, reader: CaseReader
+) -> None:
+    failures: list[None] = []
+    watching = CaseReader(database_url, lambda: failures.append(None))
+    engine = create_engine(database_url)
+    with capture_logs() as logs:
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE cases RENAME COLUMN body TO hidden"))
+        for _ in range(2):
+            with pytest.raises(MemoryAway, match=r"^The worker's memory cannot be read now\. Try again in a moment\.$"):
+                watching.case("CASE-1")
+        assert len(failures) == 2
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE cases RENAME COLUMN hidden TO body"))
+        assert watching.case("CASE-1") is not None
+
+    assert [(line["log_level"], line["event"]) for line in logs] == [
+        ("warning", "the worker's memory cannot be read"),
+        ("info", "the worker's memory can be read again"),
+    ]
+    engine.dispose()
+    watching.close()
+
+
+@pytest.fixture
+def plain_url(postgres_url: str) -> Iterator[str]:
+    """The same PostgreSQL database as a user sees it to whom its owner has granted nothing."""
+    engine = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE ROLE plain LOGIN PASSWORD '0penSesame'"))
+        yield make_url(postgres_url).set(username="plain", password="0penSesame").render_as_string(hide_password=False)
+        connection.execute(text("DROP OWNED BY plain"))
+        connection.execute(text("DROP ROLE plain"))
+    engine.dispose()
+
+
+def test_a_memory_that_is_closed_to_the_web_says_what_to_grant_and_the_web_is_not_ready(
+    postgres_url: str, plain_url: str
+) -> None:
+    engine = create_engine(postgres_url)
+    tables.create(engine)
+    reader = CaseReader(plain_url)
+
+    with pytest.raises(MemoryAway, match="must be allowed to SELECT from its tables"):
+        reader.case("x")
+    assert not reader.health().ok
+    assert "must be allowed to SELECT" in reader.health().reason
+
+    with engine.begin() as connection:
+        connection.execute(text("GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain"))
+    assert reader.health().ok
+    engine.dispose()
+    reader.close()
+
+
+def test_a_database_that_lets_nobody_make_tables_says_what_to_grant_and_keeps_the_password(plain_url: str) -> None:
+    granted = r'web\.memory\.url: .* GRANT USAGE, CREATE ON SCHEMA public TO "plain";$'
+    with pytest.raises(ConfigurationError, match=granted) as refused:
+        Outbox(plain_url, 1000)
+
+    assert "0penSesame" not in str(refused.value)
+
+
+def test_doors_that_start_together_on_an_empty_database_do_not_collide(database_url: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        doors = list(pool.map(lambda _: Outbox(database_url, 1000), range(8)))
+
+    assert [door.count_unsent() for door in doors] == [0] * 8
+    for door in doors:
+        door.close()
+
+
+def test_what_a_statement_was_given_is_never_part_of_an_error(database_url: str, reader: CaseReader) -> None:
+    door = Outbox(database_url, 1000)
+    for engine in (door._engine, reader._engine):
+        with engine.connect() as connection, pytest.raises(DBAPIError) as failed:
+            connection.execute(text("SELECT * FROM nothing WHERE name = :name"), {"name": "Bernardina"})
+        assert "Bernardina" not in str(failed.value)
+    door.close()
+
+
 def test_two_doors_on_one_outbox_agree_on_a_key(database_url: str) -> None:
-    doors = [Outbox(database_url), Outbox(database_url)]
+    doors = [Outbox(database_url, 1000), Outbox(database_url, 1000)]
     for door in doors:
         door.start()
     rows = [[Row(f"key-{n}", "f", f"{door}-{n}", "asked", 1, "{}") for n in range(50)] for door in range(2)]

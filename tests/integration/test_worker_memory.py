@@ -1,7 +1,9 @@
 """The worker's memory, on SQLite and on PostgreSQL alike."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -215,6 +217,31 @@ def test_two_workers_that_make_the_tables_at_once_do_not_collide(database_url: s
 def test_a_database_that_does_not_answer_is_worth_another_start() -> None:
     with pytest.raises(RestartMe, match=r"Is worker.memory.url right, and does it run\?"):
         prepare("postgresql+psycopg://nobody@127.0.0.1:1/none", "hub")
+
+
+def test_a_database_that_lets_nobody_make_tables_says_what_to_grant(postgres_url: str) -> None:
+    engine = sqlalchemy.create_engine(postgres_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    url = sqlalchemy.make_url(postgres_url).set(username="plain", password="0penSesame")
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text("CREATE ROLE plain LOGIN PASSWORD '0penSesame'"))
+        with pytest.raises(ConfigurationError, match='GRANT USAGE, CREATE ON SCHEMA public TO "plain";') as refused:
+            prepare(url.render_as_string(hide_password=False), "hub")
+        connection.execute(sqlalchemy.text("DROP ROLE plain"))
+
+    assert "0penSesame" not in str(refused.value)
+
+
+def test_a_file_that_cannot_be_opened_and_written_wants_a_person(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder, and no database, but long enough to be taken for one. " * 20)
+    (tmp_path / "folder").mkdir()
+
+    for name, told in {
+        "file/worker.db": "cannot be made",
+        "file": "is it SQLite?",
+        "folder": "cannot be opened",
+    }.items():
+        with pytest.raises(ConfigurationError, match=rf"^worker\.memory\.url: .*{re.escape(told)}"):
+            prepare(f"sqlite:///{tmp_path / name}", "hub")
 
 
 def test_any_other_kind_of_database_is_refused_by_name() -> None:

@@ -24,6 +24,12 @@ QUOTE = """
 
         raise TranslationError(f"odd: {record.values}")
 """
+NAME = """
+    if str(record.values["kind"]).isalpha() and record.values["kind"] not in meanings.kind.codes:
+        from connectors.sdk import TranslationError
+
+        raise TranslationError(f"odd: {record.values['kind']}")
+"""
 LOG = """
         __import__("logging").getLogger("register").warning("%s", effect.instruction.data.facts)
 """
@@ -94,6 +100,11 @@ WRONG = {
         ("mapping.py", "    status = meanings", QUOTE + "    status = meanings"),
         "repeats what stands there",
     ),
+    "an error quotes one short name": (
+        "test_whatever_stands_in_a_field_the_error_does_not_repeat_it",
+        ("mapping.py", "    status = meanings", NAME + "    status = meanings"),
+        "repeats what stands there",
+    ),
     "positions move": (
         "test_reading_twice_gives_the_same_positions_and_no_two_records_share_one",
         ("connector.py", """position=f"{values['number']}|{values['version']}\"""", "position=os.urandom(8).hex()"),
@@ -118,6 +129,16 @@ WRONG = {
         "test_an_instruction_applied_twice_is_written_once",
         ("connector.py", "        return row and Receipt(", "        return None and Receipt("),
         "another receipt",
+    ),
+    "a refusal has no end": (
+        "test_an_instruction_about_nobody_who_is_known_is_answered_in_words_that_a_case_can_hold",
+        ("connector.py", "return Receipt(status=status, reference=str(job))", 'return Receipt(status=status, reason="no " * 99)'),
+        "The reason of a receipt has 297 characters",
+    ),
+    "a receipt shows people our own key": (
+        "test_an_instruction_applied_twice_is_written_once",
+        ("connector.py", "return Receipt(status=status, reference=str(job))", "return Receipt(status=status, reference=effect.key)"),
+        "our own key",
     ),
     "a withdrawal is not understood": (
         "test_a_change_and_a_withdrawal_reach_the_work_they_are_about",

@@ -96,24 +96,33 @@ def checkpoint_first() -> None:
     swap(source_runner.SourceRunner, "_take", hasty)
 
 
-def blind_retry() -> None:
-    """A sink repeats an uncertain write of class B without looking for it first."""
-    from hub.edge import sink_runner  # noqa: PLC0415 - as above
-
-    swap(sink_runner.SinkRunner, "_found", lambda *_: None)
-
-
 def ledger_without_intent() -> None:
-    """The ledger holds outcomes alone: an instruction that was in hand when the process died is new."""
+    """The ledger holds outcomes alone: an instruction that was in hand when the process died is new, and nobody looks for it."""
     from hub.edge import memory  # noqa: PLC0415 - as above
 
     begin = memory.EdgeMemory.begin
 
     def forgetful(self: Any, effect_key: str, **more: Any) -> Any:
-        before = begin(self, effect_key, **more)
-        return before if before is not None and before.receipt is not None else None
+        begun = begin(self, effect_key, **more)
+        return memory.Begun(None, begun.earlier) if begun.was is not None and begun.was.open else begun
 
     swap(memory.EdgeMemory, "begin", forgetful)
+
+
+def no_ledger_in_the_target() -> None:
+    """The housing database keeps no row of what was written, so each try is the first."""
+    from connectors.universal_housing import ledger  # noqa: PLC0415 - as above
+
+    swap(ledger, "receipt_of", lambda *_: None)
+    swap(ledger, "remember", lambda *_: None)
+
+
+def file_names_are_drawn() -> None:
+    """Each try of an instruction leaves a file of another name."""
+    from connectors.transport_files import connector  # noqa: PLC0415 - as above
+    from connectors.transport_files.mapping import booking_name  # noqa: PLC0415 - as above
+
+    swap(connector, "booking_name", lambda effect, rules: f"{uuid4().hex[:6]}{booking_name(effect, rules)}")
 
 
 MUTANTS: dict[str, Callable[[], None]] = {
@@ -126,8 +135,9 @@ MUTANTS: dict[str, Callable[[], None]] = {
         cases_are_forgotten,
         failures_are_swallowed,
         checkpoint_first,
-        blind_retry,
         ledger_without_intent,
+        no_ledger_in_the_target,
+        file_names_are_drawn,
     )
 }
 

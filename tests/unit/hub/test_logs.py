@@ -2,6 +2,7 @@ import logging
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import orjson
 import pytest
@@ -53,6 +54,15 @@ def test_an_uncaught_exception_is_one_json_line_too() -> None:
 
     assert line["event"] == "process crashed"
     assert "Ada" not in str(line)
+
+
+def test_a_line_that_finds_no_room_does_not_end_what_it_tells_of() -> None:
+    program = "import os, structlog; from hub.logs import configure; configure('INFO', 'web')\n"
+    program += "structlog.get_logger().warning('the disk is full'); os._exit(7)"
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=False)
+
+    assert (ran.returncode, ran.stderr) == (7, b"")
 
 
 class Citizen(BaseModel):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hub.errors import ConfigurationError
-from hub.settings import load
+from hub.settings import OWN_PROCESSES, load
+from hub.supervisor.plan import plan
 
 GOOD = """
 [council]
@@ -83,6 +84,23 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, wrong: str, right: st
 
     assert said in str(refusal.value)
     assert "short" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", sorted(OWN_PROCESSES))
+def test_a_connector_is_not_called_as_one_of_the_hubs_own_processes(tmp_path: Path, name: str) -> None:
+    called = GOOD.replace("[connectors.universal_housing]", f"[connectors.{name}]")
+
+    with pytest.raises(ConfigurationError, match=rf"\[connectors\.{name}\] is called as the hub's own process is"):
+        load(written(tmp_path, called))
+
+
+def test_every_process_of_the_hubs_own_has_a_name_that_no_connector_may_have(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, GOOD + "[broker]\nnodes = 3\n"))
+    alone = settings.model_copy(update={"broker": settings.broker.model_copy(update={"nodes": 1})})
+
+    planned = {service.name for each in (settings, alone) for service in plan(each).services}
+
+    assert planned - set(settings.connectors) == OWN_PROCESSES
 
 
 def test_secrets_come_from_the_environment_or_a_file_and_are_never_shown(

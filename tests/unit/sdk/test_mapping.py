@@ -31,7 +31,20 @@ def test_a_code_has_a_meaning_or_is_ignored_by_name() -> None:
 
 @pytest.mark.parametrize(
     ("code", "shown"),
-    [("Q7", '"Q7" is'), ("", "(blank) is"), (None, "(blank) is"), ("Mrs Quillfeather", "code is"), ("a;b", "code is")],
+    [
+        ("Q7", '"Q7" is'),
+        ("DRFT", '"DRFT" is'),
+        (1953, '"1953" is'),
+        ("", "(blank) is"),
+        (None, "(blank) is"),
+        ("Mrs Quillfeather", "(withheld"),
+        ("Bernardina", "(withheld"),
+        ("Lowe", "(withheld"),
+        ("9434765919", "(withheld"),
+        ("1953-07-18", "(withheld"),
+        ("LE1 6ZZ", "(withheld"),
+        ("a;b", "(withheld"),
+    ],
 )
 def test_an_unmapped_code_is_shown_only_where_it_looks_like_a_code(code: object, shown: str) -> None:
     with pytest.raises(UnmappedCode) as caught:
@@ -40,7 +53,7 @@ def test_an_unmapped_code_is_shown_only_where_it_looks_like_a_code(code: object,
     assert "Add it to status.codes in the connector's settings, or to status.ignored with a reason." in str(
         caught.value
     )
-    assert "Quillfeather" not in str(caught.value)
+    assert "(withheld" not in shown or str(code) not in str(caught.value)
 
 
 def test_a_record_without_the_column_is_no_unmapped_code() -> None:

@@ -102,11 +102,6 @@ def test_what_is_written_is_read_back_unless_its_hour_comes_twice(wall: datetime
     assert again == moment or again + timedelta(hours=1) == moment
 
 
-def test_a_moment_in_two_fields_takes_the_day_of_one_and_the_time_of_the_other() -> None:
-    row = record(day="2026-11-03 00:00:00", clock="2026-11-24 14:05:00")
-    assert MomentQuirk().read_parts(row, "day", "clock") == datetime(2026, 11, 3, 14, 5, tzinfo=LONDON)
-
-
 @pytest.mark.parametrize(
     ("raw", "found"), [("32896", "00032896"), (32896, "00032896"), ("32896.0", "00032896"), ("A1", "A1")]
 )

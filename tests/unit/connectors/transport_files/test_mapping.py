@@ -30,8 +30,11 @@ def raised(work: Work = Work.TRIP, **facts: Any) -> Effect:
     return Effect(key=effect.key, case=effect.case, instruction=effect.instruction.model_copy(update={"data": task}))
 
 
-def following(effect: Effect, instruction: Any, earlier: str | None = "TB000001") -> Effect:
-    return Effect(key=instruction.id.hex, case=effect.case, instruction=instruction, earlier=earlier)
+def following(effect: Effect, instruction: Any, earlier: str | None = None, *, booked: bool = True) -> Effect:
+    raised_as = effect.key if booked else None
+    return Effect(
+        key=instruction.id.hex, case=effect.case, instruction=instruction, earlier=earlier, raised_as=raised_as
+    )
 
 
 def ashmere() -> Settings:
@@ -62,12 +65,17 @@ def test_the_depot_reads_every_kind_of_booking_change_and_withdrawal(work: Work)
     read = [parse_booking_file(booking_file(effect, RULES), effect.key) for effect in effects]
 
     assert [fields["action"] for fields in read] == ["NEW", "AMEND", "CANCEL"]
-    assert [fields["earlier"] for fields in read] == ["", "TB000001", "TB000001"]
+    assert [fields["earlier"] for fields in read] == ["", new.key, new.key]
     assert {fields["kind"] for fields in read} == {RULES.kinds.code(work)}
 
 
-def test_the_same_effect_gives_the_same_bytes() -> None:
+def test_the_same_effect_gives_the_same_bytes_though_the_depots_number_came_meanwhile() -> None:
+    change = change_of(raised())
+
     assert booking_file(raised(), RULES) == booking_file(raised(), FileRules())
+    assert booking_file(following(raised(), change), RULES) == booking_file(
+        following(raised(), change, "TB000001"), RULES
+    )
 
 
 def test_a_booking_sorts_before_its_change_and_its_withdrawal_whatever_their_keys() -> None:
@@ -141,16 +149,16 @@ def test_a_format_or_a_code_wider_than_its_columns_is_refused_before_anything_is
         FileRules.model_validate({"moments": {"formats": ["%d-%b-%Y %H:%M"]}})
 
 
-def test_a_receipt_says_what_is_known_once_the_file_lies_there() -> None:
+def test_a_receipt_says_what_is_known_once_the_file_lies_there_and_no_number_that_is_not_the_depots() -> None:
     new = raised()
 
     receipts = [receipt_for(effect) for effect in (
         new, following(new, change_of(new)), following(new, withdrawal_of(new)),
-        following(new, change_of(new), earlier=None), following(new, withdrawal_of(new), earlier=None),
+        following(new, change_of(new), booked=False), following(new, withdrawal_of(new), booked=False),
     )]  # fmt: skip
 
     assert [(receipt.status, receipt.reference) for receipt in receipts] == [
-        (TaskStatus.ACCEPTED, new.key),
+        (TaskStatus.ACCEPTED, None),
         (TaskStatus.ACCEPTED, None),
         (TaskStatus.CANCELLED, None),
         (TaskStatus.REJECTED, None),
@@ -162,7 +170,8 @@ def test_a_receipt_says_what_is_known_once_the_file_lies_there() -> None:
 def test_a_row_of_the_hour_that_comes_twice_is_read_as_declared(rule: str, hour: int) -> None:
     rules = FileRules.model_validate({"moments": {"repeated_hour": rule}})
     values = dict.fromkeys(RULES.columns.model_dump(), "") | {
-        "booking": "TB000001", "kind": "TR01", "status": "ACC", "status_time": "25/10/2026 01:30",
+        "booking": "TB000001", "our_reference": raised().key, "kind": "TR01", "status": "ACC",
+        "status_time": "25/10/2026 01:30",
     }  # fmt: skip
     record = LegacyRecord(dataset="results", key="TB000001", position="1", values=values)
 

@@ -58,7 +58,7 @@ def test_a_replay_sends_the_same_bytes_to_the_source_and_counts() -> None:
         "housing-tasks",
         b"key",
         b"{broken",
-        (("attempt", b"2"),),
+        (("content-type", b"application/cloudevents+json"), ("attempt", b"2")),
     )
 
 

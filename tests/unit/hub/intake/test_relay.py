@@ -1,16 +1,19 @@
 """The relay with a sender that fails on purpose: in order, at least once, nothing marked that was not acknowledged."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from hub.edge.messages import Outgoing
+from hub.edge.messages import Headers, Outgoing
 from hub.errors import RestartMe
 from hub.intake.outbox import Outbox, Row
 from hub.intake.relay import Relay
+from schemas.envelope import EVENT_HEADERS
 
 
 class FailingSender:
@@ -20,6 +23,7 @@ class FailingSender:
         self.away_for, self.until = away_for, until
         self.values: list[bytes] = []
         self.keys: list[bytes | None] = []
+        self.headers: set[Headers] = set()
         self.connections = 0
         self.arrived = Event()
 
@@ -33,6 +37,7 @@ class FailingSender:
             raise RestartMe("Kafka did not acknowledge records.")
         self.values += [record.value or b"" for record in records]
         self.keys += [record.key for record in records]
+        self.headers |= {record.headers for record in records}
         if len(self.values) >= self.until:
             self.arrived.set()
 
@@ -42,7 +47,7 @@ class FailingSender:
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    made = Outbox(f"sqlite:///{tmp_path / 'web.db'}")
+    made = Outbox(f"sqlite:///{tmp_path / 'web.db'}", 1000)
     made.start()
     yield made
     made.close()
@@ -51,6 +56,13 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 def accept(outbox: Outbox, *keys: str) -> None:
     for key in keys:
         outbox.accept(Row(key, "f", f"case-{key}", "asked", 1000, key)).result(10)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline, "it never held"
+        time.sleep(0.005)
 
 
 def test_rows_are_sent_in_order_under_their_case_and_marked(outbox: Outbox) -> None:
@@ -64,6 +76,7 @@ def test_rows_are_sent_in_order_under_their_case_and_marked(outbox: Outbox) -> N
 
     assert sender.values == [b"a", b"b", b"c"]
     assert sender.keys == [b"case-a", b"case-b", b"case-c"]
+    assert sender.headers == {EVENT_HEADERS}
     assert outbox.count_unsent() == 0
 
 
@@ -94,3 +107,35 @@ def test_what_was_sent_but_not_marked_before_a_crash_is_sent_again_with_the_same
     relay.stop()
 
     assert [value.decode() for value in sender.values] == [row.event for row in first]
+
+
+def test_an_outbox_that_cannot_be_written_sends_nothing_twice_and_is_not_said_to_be_kafkas_fault(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.intake.relay._LOOK_EVERY_S", 0.01)
+    accept(outbox, "a", "b")
+    with outbox._engine.begin() as connection:
+        connection.execute(
+            text("create trigger closed before update on outbox begin select raise(abort, 'no room'); end")
+        )
+    sender = FailingSender(away_for=0, until=2)
+    relay = Relay(outbox, sender.connect)
+    tried: list[int] = []
+    mark = outbox.sent
+
+    def counted(rows: Sequence[int], now_ms: int) -> None:
+        tried.extend(rows)
+        mark(rows, now_ms)
+
+    monkeypatch.setattr(outbox, "sent", counted)
+    with capture_logs() as logs:
+        relay.start()
+        until(lambda: len(tried) >= 6)
+        with outbox._engine.begin() as connection:
+            connection.execute(text("drop trigger closed"))
+        until(lambda: outbox.count_unsent() == 0)
+        relay.stop()
+
+    assert sender.values == [b"a", b"b"]
+    assert sender.connections == 1
+    assert not [line for line in logs if "Kafka" in line["event"]]

@@ -38,7 +38,7 @@ def task(name: str, department: Department, state: TaskState, **more: Any) -> Ta
 
 def case(*tasks: TaskView, status: CaseStatus = CaseStatus.OPEN, **more: Any) -> Case:
     return Case(
-        reference="0TJ9-4QXM-7C2K-VN3H",
+        reference="0TJ9-4QXM-7C2K-VN31",
         journey="hospital-discharge",
         version=1,
         tasks=tasks,

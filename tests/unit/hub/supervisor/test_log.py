@@ -1,16 +1,20 @@
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from hub.supervisor import log
+from hub.supervisor.lines import Line
 from hub.supervisor.log import Log
+
+NOW = datetime(2026, 11, 3, 9, 0, 0, tzinfo=UTC)
 
 
 def test_every_line_is_kept_for_people_and_for_machines(tmp_path: Path) -> None:
     with Log(tmp_path, width=6) as kept:
-        kept.write("worker", b'{"event":"round applied","level":"info","events":12}')
-        kept.write("web", b"plain words")
+        kept.write(Line("worker", b'{"event":"round applied","level":"info","events":12}', NOW))
+        kept.write(Line("web", b"plain words", NOW))
 
     people = (tmp_path / "hub.log").read_text().splitlines()
     machines = [json.loads(line) for line in (tmp_path / "hub.ndjson").read_text().splitlines()]
@@ -26,7 +30,7 @@ def test_a_full_file_is_turned_over_and_only_the_last_are_kept(tmp_path: Path, m
 
     with Log(tmp_path, width=3) as kept:
         for number in range(60):
-            kept.write("web", f"line {number:02} of many".encode())
+            kept.write(Line("web", f"line {number:02} of many".encode(), NOW))
 
     names = sorted(path.name for path in tmp_path.glob("hub.log*"))
     assert names == ["hub.log", "hub.log.1", "hub.log.2", "hub.log.3"]

@@ -1,0 +1,93 @@
+"""A database as a process finds it when it starts: its tables made in turns, and what stands in the way told in words."""
+
+from pathlib import Path
+
+from sqlalchemy import Engine, MetaData, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from hub.errors import ConfigurationError, HubError, RestartMe
+
+_LOCK = 0x68756220  # "hub "; any number will do that nothing else in this database locks
+_CLOSED = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_NOTADB")
+
+
+def make_tables(engine: Engine, metadata: MetaData, setting: str) -> None:
+    """Make what is missing. Two processes may do so at once: either database would let them collide, so they take turns.
+
+    Args:
+        engine: of the database.
+        metadata: the tables.
+        setting: where its URL stands in the settings file.
+
+    Raises:
+        RestartMe: it does not answer.
+        ConfigurationError: it does not let us make them.
+    """
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            else:
+                connection.execute(text("BEGIN IMMEDIATE"))
+            metadata.create_all(connection)
+    except DBAPIError as error:
+        engine.dispose()
+        raise unusable(error.orig or error, setting, engine.url) from error
+
+
+def read_url(url: str, setting: str) -> URL:
+    """A database's URL, taken apart.
+
+    Raises:
+        ConfigurationError: it is none, or of a database that the hub does not know.
+    """
+    known = "There are sqlite:///FILE and postgresql+psycopg://USER@HOST/NAME."
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError(f"{setting} is no URL of a database. {known}") from None
+    if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
+        raise ConfigurationError(f"{setting} begins with {parsed.drivername!r}. {known}")
+    return parsed
+
+
+def make_folder(url: URL, setting: str) -> None:
+    """Make the folder of a SQLite file; of any other database nothing.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return
+    folder = Path(url.database).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{setting}: the folder {folder} cannot be made ({error.strerror}). Name another, or let this user write there."
+        ) from error
+
+
+def unusable(error: BaseException, setting: str, url: URL) -> HubError:
+    """What to raise when a database cannot be used at the start.
+
+    Args:
+        error: as the driver raised it.
+        setting: where the URL stands in the settings file.
+        url: the URL itself; its password is not repeated.
+    """
+    what = f"{setting}: {url.render_as_string(hide_password=True)}"
+    says = next(iter(str(error).splitlines()), "") or type(error).__name__
+    if url.get_backend_name() == "sqlite" and getattr(error, "sqlite_errorname", "").startswith(_CLOSED):
+        return ConfigurationError(
+            f"{what} cannot be opened and written ({says}). May this user write there, is it SQLite?"
+        )
+    # Both drivers name their errors as the DB-API does: Operational is a server that is away, or busy, or has no room.
+    if any(kind.__name__ == "OperationalError" for kind in type(error).__mro__):
+        return RestartMe(f"{what} does not answer ({says}). Is {setting} right, and does it run?")
+    user = f'"{url.username}"' if url.username else "its user"
+    return ConfigurationError(
+        f"{what} does not let us make our tables ({says}). From PostgreSQL 15 on its owner has to say: "
+        f"GRANT USAGE, CREATE ON SCHEMA public TO {user};"
+    )

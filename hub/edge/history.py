@@ -1,0 +1,71 @@
+"""What came before an instruction in its task, and what that allows. Pure.
+
+The ledger has one row for each instruction, in the order in which they first came. A row is open until it is known what the legacy system
+made of the instruction; then it is ended for good.
+
+    state              what is known                                when the instruction is met again
+    intent             open: it may have been written               look for it (class B), or apply it again (A and C: writes nothing twice)
+    unknown            open, among the dead letters: it may be      as intent
+    aside              open, among the dead letters: it is not      as if it were new
+    applied, rejected  ended: what the legacy system made of it     report the same again, and do nothing
+    dropped            ended: withdrawn while it lay aside          report the same again, and do nothing
+
+    rows before it     a raise or a change may                      a withdrawal may
+    all ended          be applied                                   be applied
+    some are open      wait for them, among the dead letters        wait too; but where nothing of what it withdraws is or may be in the
+                                                                    legacy system it is settled here, and what lies aside is dropped
+
+Only rows before count. So the first open one of a task waits for nobody, and whoever replays a task's dead letters in their order always
+gets on. One that has to wait keeps its doubt: `unknown` becomes `aside` only by a look-up.
+
+A raise begins anew: what was raised and withdrawn before is another record of the legacy system, and none of its business.
+"""
+
+from dataclasses import dataclass
+
+from hub.edge.memory import EffectRow, Kind, State
+
+
+@dataclass(frozen=True)
+class History:
+    """The rows of a task before one of its instructions.
+
+    Attributes:
+        kind: what the instruction asks.
+        earlier: every row before it, oldest first.
+    """
+
+    kind: Kind
+    earlier: tuple[EffectRow, ...]
+
+    @property
+    def about(self) -> tuple[EffectRow, ...]:
+        """The raise that it is about and what followed; none for a raise."""
+        if self.kind is Kind.RAISED:
+            return ()
+        raises = [place for place, row in enumerate(self.earlier) if row.kind is Kind.RAISED]
+        return self.earlier[raises[-1] :] if raises else self.earlier
+
+    @property
+    def open(self) -> tuple[EffectRow, ...]:
+        """Those before it that have not ended: it has to wait for them."""
+        return tuple(row for row in self.earlier if row.open)
+
+    @property
+    def never_sent(self) -> bool:
+        """Whether it withdraws what lies aside, while nothing of that is or may be in the legacy system."""
+        nothing_there = all(row.state in {State.ASIDE, State.REJECTED} for row in self.about)
+        return self.kind is Kind.WITHDRAWN and nothing_there and set(self.open) <= set(self.about)
+
+    @property
+    def raised_as(self) -> str | None:
+        """The effect key of the raise that it is about, where the legacy system has it."""
+        there = (row.effect_key for row in self.about if row.kind is Kind.RAISED and row.state is State.APPLIED)
+        return next(there, None)
+
+    @property
+    def reference(self) -> str | None:
+        """The legacy reference that the task has: that of its latest row which has one."""
+        return next(
+            (row.reference for row in reversed(self.about) if row.reference and row.kind is not Kind.WITHDRAWN), None
+        )

@@ -1,0 +1,49 @@
+"""The edge without a broker: what runners send is kept in a list, what they remember in a SQLite file."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Event as Signal
+from typing import Any, cast
+
+import pytest
+
+from hub.edge.condition import Conditions
+from hub.edge.memory import EdgeMemory, open_engine
+from hub.edge.messages import Outgoing
+from hub.edge.metrics import ConnectorMetrics
+from hub.edge.source_runner import Edge
+from hub.edge.wrapping import Speaker
+from schemas.envelope import Department
+
+
+class Posted:
+    """Kafka as a list: everything is acknowledged at once."""
+
+    def __init__(self) -> None:
+        self.records: list[Outgoing] = []
+        self.sends = 0
+
+    def send(self, records: Sequence[Outgoing]) -> None:
+        self.sends += 1
+        self.records += records
+
+
+@pytest.fixture
+def posted() -> Posted:
+    """What was sent."""
+    return Posted()
+
+
+@pytest.fixture
+def edge(tmp_path: Path, posted: Posted) -> Iterator[Edge]:
+    """What the runners of a housing connector share."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'edge.db'}")
+    yield Edge(
+        speaker=Speaker("E06000999", b"not-a-real-council-key", "register", Department.HOUSING),
+        memory=EdgeMemory(engine, "register"),
+        sender=cast("Any", posted),
+        conditions=Conditions(["tasks", "jobs"]),
+        metrics=ConnectorMetrics(),
+        stop=Signal(),
+    )
+    engine.dispose()

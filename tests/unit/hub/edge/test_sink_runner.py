@@ -1,0 +1,422 @@
+"""Instructions are applied once each and in their order, whatever becomes of them on the way."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+
+from connectors.sdk import (
+    ConnectorSettings,
+    Effect,
+    EffectClass,
+    Instruction,
+    Manifest,
+    OutcomeUnknown,
+    Receipt,
+    RetryLater,
+    SinkConnector,
+    UnmappedCode,
+)
+from hub.edge.memory import Kind, State
+from hub.edge.messages import Incoming, Outgoing, Place
+from hub.edge.sink_runner import SinkRunner
+from hub.edge.source_runner import Edge
+from schemas.envelope import Department, output_id
+from schemas.references import case_reference
+from schemas.tasks import (
+    Task,
+    TaskChanged,
+    TaskRaised,
+    TaskStatus,
+    TaskStatusChanged,
+    TaskWithdrawal,
+    TaskWithdrawn,
+    Work,
+)
+
+NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
+CASE = case_reference(NOW, "one")
+ACCEPTED, REJECTED, CANCELLED = TaskStatus.ACCEPTED, TaskStatus.REJECTED, TaskStatus.CANCELLED
+
+
+class Register(SinkConnector[ConnectorSettings]):
+    """A legacy system that keeps what is written, by our reference, and does what a test tells it."""
+
+    settings_type = ConnectorSettings
+    effect_class = EffectClass.B
+
+    def __init__(self) -> None:
+        super().__init__(ConnectorSettings(retry_after_s=0.001, retry_at_most_s=0.001))
+        self.written: dict[str, Receipt] = {}
+        self.tried: list[Effect] = []
+        self.before_write: list[Callable[[], object]] = []
+        """What happens instead of the next write, one for each."""
+        self.after_write: list[Callable[[], object]] = []
+        """What happens after the next write, one for each."""
+        self.when_looking: list[Callable[[], object]] = []
+        """What happens instead of the next look-up, one for each."""
+        self.answers: list[Any] = []
+        """What is answered instead of the next receipts, while nothing is written."""
+
+    def check(self) -> None:
+        """It is always there."""
+
+    def apply(self, effect: Effect) -> Receipt:
+        self.tried.append(effect)
+        _next(self.before_write)
+        if self.answers:
+            return cast("Receipt", self.answers.pop(0))
+        withdrawn = isinstance(effect.instruction, TaskWithdrawn)
+        assert effect.key not in self.written, "written twice"
+        reference = effect.earlier or f"{len(self.written) + 1:08}"
+        self.written[effect.key] = Receipt(status=CANCELLED if withdrawn else ACCEPTED, reference=reference)
+        _next(self.after_write)
+        return self.written[effect.key]
+
+    def find(self, effect: Effect) -> Receipt | None:
+        _next(self.when_looking)
+        return self.written.get(effect.key)
+
+
+def _next(orders: list[Callable[[], object]]) -> None:
+    if orders:
+        orders.pop(0)()
+
+
+def fails(error: BaseException) -> Callable[[], object]:
+    def raises() -> object:
+        raise error
+
+    return raises
+
+
+def no_code() -> Callable[[], object]:
+    return fails(UnmappedCode("Table kind has no code for home-check."))
+
+
+def went_silent() -> Callable[[], object]:
+    return fails(OutcomeUnknown("The register went silent."))
+
+
+class Topic:
+    """A partition of housing-tasks, and its only reader."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge, self._records, self._read = edge, list[Incoming](), 0
+        self.committed = -1
+
+    def put(self, *instructions: Instruction) -> None:
+        for each in instructions:
+            place = Place("housing-tasks", 0, len(self._records))
+            self._records.append(Incoming(place, CASE.encode(), each.encode()))
+
+    def poll(self, within_s: float, at_most: int) -> list[Incoming]:
+        batch, self._read = self._records[self._read :], len(self._records)
+        if not batch:
+            self._edge.stop.set()
+        return batch
+
+    def assigned(self) -> set[tuple[str, int]]:
+        return {("housing-tasks", 0)}
+
+    def stay(self) -> None:
+        """It does."""
+
+    def commit(self, done: Sequence[Place]) -> bool:
+        self.committed = max(place.offset for place in done)
+        return True
+
+    def close(self) -> None:
+        self._read = self.committed + 1
+
+
+class Hub:
+    """The sink of a connector, and what the hub hears of it."""
+
+    def __init__(self, edge: Edge, posted: Any, effect_class: EffectClass = EffectClass.B) -> None:
+        self.edge, self.register, self.topic = edge, Register(), Topic(edge)
+        self.making: list[Callable[[], object]] = []
+        """What happens when the connector is made, one for each time."""
+        self._posted = posted
+        facts = {"product": "a register", "versions_tried": (), "owner": "us", "surface": "database"}
+        self._manifest = Manifest.model_validate(
+            {"name": "register", "title": "Register", "department": "housing", "classification": "personal"}
+            | {"tasks": ["home-check"], "effect_class": effect_class}
+            | facts
+        )
+
+    def give(self, *instructions: Instruction) -> None:
+        """Put instructions on the topic and have them taken to their end."""
+        self.topic.put(*instructions)
+        self.edge.stop.clear()
+        SinkRunner(self.edge, self._manifest, cast("Any", self.topic), self._make).run()
+
+    def _make(self) -> Register:
+        _next(self.making)
+        return self.register
+
+    def said(self) -> list[tuple[str, bool]]:
+        """Status and whether it answers a withdrawal, of everything that was reported, in order."""
+        return [(said.data.status, said.data.withdrawal) for said in self.reports()]
+
+    def reports(self) -> list[TaskStatusChanged]:
+        return [
+            TaskStatusChanged.model_validate_json(record.value or b"")
+            for record in self._posted.records
+            if record.topic == "case-events"
+        ]
+
+    def letters(self) -> list[str]:
+        """The codes of all dead letters, in order."""
+        return [dict(record.headers)["code"].decode() for record in self.dead()]
+
+    def dead(self) -> list[Outgoing]:
+        return [record for record in self._posted.records if record.topic == "housing-tasks-dlq"]
+
+    def states(self, task: str) -> list[State]:
+        """The states of a task's instructions, in order."""
+        place = Place("housing-tasks", 0, 999)
+        begun = self.edge.memory.begin("f" * 32, case=CASE, task=task, kind=Kind.RAISED, place=place, at_ms=0)
+        return [row.state for row in begun.earlier]
+
+    def unfinished(self) -> int:
+        return len(self.edge.memory.unfinished())
+
+
+@pytest.fixture
+def hub(edge: Edge, posted: Any) -> Hub:
+    return Hub(edge, posted)
+
+
+def envelope(minutes: int) -> dict[str, Any]:
+    at = NOW + timedelta(minutes=minutes)
+    return {
+        "id": uuid4(),
+        "source": "/E06000999/worker",
+        "correlationid": CASE,
+        "partitionkey": CASE,
+        "council": "E06000999",
+        "time": at,
+        "effectiveat": at,
+    }
+
+
+TASK = Task(
+    task="check-home", department=Department.HOUSING, work=Work.HOME_CHECK, asks="Is the home fit to return to?"
+)
+
+
+def raised(minutes: int = 0, task: str = "check-home") -> TaskRaised:
+    return TaskRaised(data=TASK.model_copy(update={"task": task}), **envelope(minutes))
+
+
+def changed(minutes: int = 1) -> TaskChanged:
+    return TaskChanged(data=TASK, **envelope(minutes))
+
+
+def withdrawn(minutes: int = 2) -> TaskWithdrawn:
+    data = TaskWithdrawal(task="check-home", department=Department.HOUSING, work=Work.HOME_CHECK, undo="Cancel it")
+    return TaskWithdrawn(data=data, **envelope(minutes))
+
+
+def test_a_task_and_its_change_that_were_set_aside_both_go_in_when_they_are_replayed_in_order(hub: Hub) -> None:
+    first, second = raised(), changed()
+    hub.register.before_write = [no_code()]
+    hub.give(first, second)
+    assert hub.letters() == ["unmapped-code", "waits-for-earlier"]
+
+    hub.give(first, second)
+
+    assert list(hub.register.written) == [first.id.hex, second.id.hex]
+    assert hub.said() == [(ACCEPTED, False), (ACCEPTED, False)]
+    assert hub.register.tried[-1].earlier == "00000001"
+    assert len(hub.letters()) == 2
+
+
+def test_a_change_that_is_replayed_before_its_task_waits_again(hub: Hub) -> None:
+    first, second = raised(), changed()
+    hub.register.before_write = [no_code()]
+    hub.give(first, second)
+
+    hub.give(second)
+    assert hub.register.written == {}
+    hub.give(first, second)
+
+    assert list(hub.register.written) == [first.id.hex, second.id.hex]
+
+
+def test_a_clock_that_is_put_back_does_not_change_the_order_of_a_tasks_instructions(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(float(10_000 - tick) for tick in range(100))
+    monkeypatch.setattr("hub.edge.sink_runner.time.time", lambda: next(clock))
+
+    hub.give(raised(), withdrawn())
+
+    assert [effect.earlier for effect in hub.register.tried] == [None, "00000001"]
+    assert hub.said() == [(ACCEPTED, False), (CANCELLED, True)]
+
+
+def test_a_withdrawal_of_what_may_have_been_written_waits_until_that_was_found(hub: Hub) -> None:
+    first, last = raised(), withdrawn()
+    hub.register.after_write = [went_silent()]
+    hub.register.when_looking = [fails(UnmappedCode("jobs: the status has no meaning."))]
+    hub.give(first, last)
+    assert hub.letters() == ["unmapped-code", "waits-for-earlier"]
+
+    hub.give(first, last)
+
+    receipt, cancelled = hub.reports()
+    assert (receipt.id, receipt.data.status) == (output_id(first.id, "receipt"), ACCEPTED)
+    assert (cancelled.data.status, cancelled.data.withdrawal, cancelled.data.reason) == (CANCELLED, True, None)
+    assert [effect.key for effect in hub.register.tried] == [first.id.hex, last.id.hex]
+    assert hub.unfinished() == 0
+
+
+@pytest.mark.parametrize("effect_class", [EffectClass.A, EffectClass.B, EffectClass.C])
+def test_what_may_have_been_written_stays_so_until_a_look_or_a_receipt_says_otherwise(
+    edge: Edge, posted: Any, effect_class: EffectClass
+) -> None:
+    hub, first, last = Hub(edge, posted, effect_class), raised(), withdrawn()
+    in_hand = fails(ValueError("a defect of this connector"))
+    hub.register.before_write = [in_hand, in_hand] if effect_class is EffectClass.B else [in_hand]
+    hub.give(first)
+    hub.register.before_write = [no_code()]
+    hub.register.when_looking = [no_code()]
+
+    hub.give(first, last)
+
+    assert hub.letters() == ["defect", "unmapped-code", "waits-for-earlier"]
+    assert hub.said() == []
+
+
+def test_a_withdrawal_of_what_lies_aside_settles_both_without_the_legacy_system(hub: Hub) -> None:
+    first, second, last = raised(), changed(), withdrawn()
+    hub.register.before_write = [no_code()]
+
+    hub.give(first, second, last)
+    assert hub.said() == [(CANCELLED, True)]
+    assert "before it reached" in (hub.reports()[0].data.reason or "")
+    hub.give(first, second)
+
+    assert hub.register.written == {}
+    assert hub.said() == [(CANCELLED, True), (CANCELLED, False), (CANCELLED, False)]
+
+
+def test_a_withdrawal_of_what_is_in_the_legacy_system_waits_for_a_change_that_lies_aside(hub: Hub) -> None:
+    first, second, last = raised(), changed(), withdrawn()
+    hub.register.before_write = [lambda: None, no_code()]
+    hub.give(first, second, last)
+    assert hub.said() == [(ACCEPTED, False)]
+
+    hub.give(second, last)
+
+    assert hub.said()[1:] == [(ACCEPTED, False), (CANCELLED, True)]
+    assert list(hub.register.written) == [first.id.hex, second.id.hex, last.id.hex]
+
+
+def test_a_task_that_is_raised_again_is_new_to_the_legacy_system_and_its_changes_are_about_the_new_one(
+    hub: Hub,
+) -> None:
+    hub.give(raised(0), withdrawn(1), raised(2), changed(3), withdrawn(4))
+
+    tried, again = hub.register.tried, hub.register.tried[2].key
+    assert [effect.earlier for effect in tried] == [None, "00000001", None, "00000003", "00000003"]
+    assert [effect.raised_as for effect in tried] == [None, tried[0].key, None, again, again]
+
+
+def test_a_change_of_a_task_that_was_raised_again_and_refused_does_not_reach_the_one_withdrawn_before(
+    hub: Hub,
+) -> None:
+    refused = Receipt(status=REJECTED, reason="no property with that UPRN")
+    hub.give(raised(0), withdrawn(1))
+    again = raised(2)
+    hub.register.written[again.id.hex] = refused
+    hub.register.before_write = [went_silent()]
+
+    hub.give(again, changed(3))
+
+    assert hub.register.tried[-1].earlier is None
+
+
+def test_a_task_that_is_raised_again_waits_for_what_lies_aside_of_the_first(hub: Hub) -> None:
+    first, second, again, last = raised(0), withdrawn(1), raised(2), withdrawn(3)
+    hub.register.before_write = [lambda: None, no_code()]
+    hub.give(first, second, again, last)
+    assert hub.letters() == ["unmapped-code", "waits-for-earlier", "waits-for-earlier"]
+
+    hub.give(second, again, last)
+
+    assert [effect.earlier for effect in hub.register.tried[-3:]] == ["00000001", None, "00000003"]
+
+
+@pytest.mark.parametrize(
+    "defect", [OSError("full"), RuntimeError("loop"), AssertionError("never"), sqlite3.OperationalError("locked")]
+)
+def test_whatever_fails_in_a_connector_sets_its_instruction_aside_and_the_next_one_flows(
+    hub: Hub, defect: Exception
+) -> None:
+    first, other = raised(), raised(task="check-stairs")
+    hub.register.after_write = [fails(defect)]
+    hub.register.when_looking = [fails(defect)]
+
+    hub.give(first, other)
+    assert hub.letters() == ["defect"]
+    assert [said.data.task for said in hub.reports()] == ["check-stairs"]
+    hub.give(first)
+
+    assert [said.data.task for said in hub.reports()] == ["check-stairs", "check-home"]
+    assert len(hub.register.tried) == 2
+
+
+def test_a_connector_that_answers_with_something_else_than_a_receipt_has_a_defect(hub: Hub) -> None:
+    first = raised()
+    hub.register.answers = [None, "accepted"]
+
+    hub.give(first)
+    assert hub.letters() == ["defect"]
+    hub.give(first)
+
+    assert hub.said() == [(ACCEPTED, False)]
+
+
+def test_a_refusal_in_more_words_than_a_case_can_be_told_is_a_defect_and_goes_through_once_it_is_mended(
+    hub: Hub,
+) -> None:
+    first, other = raised(), raised(task="check-stairs")
+    hub.register.before_write = [lambda: Receipt(status=REJECTED, reason="no " * 99)] * 2
+
+    hub.give(first, other)
+    assert hub.letters() == ["defect"]
+    assert [said.data.task for said in hub.reports()] == ["check-stairs"]
+    hub.give(first)
+
+    assert [said.data.task for said in hub.reports()] == ["check-stairs", "check-home"]
+
+
+def test_a_connector_that_cannot_be_made_is_made_again_and_its_instructions_wait(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    first, other = raised(), raised(task="check-stairs")
+    hub.making = [fails(OSError("no room for a connection pool"))]
+    hub.register.before_write = [no_code()]
+
+    hub.give(first, other)
+
+    assert [said.data.task for said in hub.reports()] == ["check-stairs"]
+    assert hub.states("check-home") == [State.ASIDE]
+
+
+def test_an_instruction_waits_while_the_legacy_system_is_away_and_goes_in_when_it_returns(hub: Hub) -> None:
+    first = raised()
+    hub.register.before_write = [fails(RetryLater("The register is away."))] * 3
+
+    hub.give(first)
+
+    assert hub.said() == [(ACCEPTED, False)]
+    assert len(hub.register.tried) == 4
+    assert hub.topic.committed == 0

@@ -1,0 +1,304 @@
+"""What a legacy system says reaches its topic, whatever it says and whatever becomes of one record on the way."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
+
+from connectors.sdk import (
+    Batch,
+    Checkpoint,
+    ConnectorSettings,
+    Fact,
+    LegacyRecord,
+    Progress,
+    Receipt,
+    Said,
+    SourceConnector,
+    UnmappedCode,
+)
+from hub.edge.memory import EdgeMemory, Kind
+from hub.edge.messages import Place
+from hub.edge.source_runner import Edge, SourceRunner
+from schemas.housing import WorksOrder, WorksOrderChanged
+from schemas.references import case_reference
+from schemas.tasks import TaskStatus, TaskStatusChanged
+
+NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
+CASE = case_reference(NOW, "one")
+OURS, THEIRS = "0" * 31 + "1", "0" * 31 + "2"
+
+
+class Register(SourceConnector[ConnectorSettings]):
+    """A legacy system that delivers what a test puts in, one batch a look, and ends the test when there is no more."""
+
+    settings_type = ConnectorSettings
+
+    def __init__(self, stop: Callable[[], object]) -> None:
+        super().__init__(
+            ConnectorSettings(poll_every_s=0.001, retry_after_s=0.001, retry_at_most_s=0.001, timeout_s=0.01)
+        )
+        self._stop = stop
+        self.looks: list[Callable[[], Iterable[LegacyRecord]]] = []
+        """What each look finds, or does."""
+        self.meaning: Callable[[LegacyRecord], Iterable[Said]] = progress_of
+
+    def check(self) -> None:
+        """It is always there."""
+
+    def read(self, dataset: str, after: Checkpoint | None) -> Iterator[Batch]:
+        if not self.looks:
+            self._stop()
+            return
+        look = self.looks.pop(0)
+        place = after["place"] if after else 0
+        yield Batch(records=tuple(look()), checkpoint={"place": place + 1})
+
+    def translate(self, record: LegacyRecord) -> Iterable[Said]:
+        return self.meaning(record)
+
+
+def fails(error: Exception) -> Callable[..., Any]:
+    def raises(*_: object) -> Any:
+        raise error
+
+    return raises
+
+
+def job(number: int, **values: Any) -> LegacyRecord:
+    """A job: "ref" is our reference in it."""
+    return LegacyRecord(dataset="jobs", key=str(number), position=f"{number}|{values}", values=values)
+
+
+def progress_of(record: LegacyRecord) -> Iterable[Said]:
+    """It is done; known by our reference where it holds one, else by its own number."""
+    yield Progress(
+        status=TaskStatus.COMPLETED,
+        effective_at=NOW,
+        effect_key=record.values.get("ref"),
+        legacy_key=record.key,
+        reference=record.key,
+    )
+
+
+def fact_of(record: LegacyRecord) -> Iterable[Said]:
+    """It is done, and nobody's task."""
+    order = WorksOrder(works_order=record.key, property_ref="00032896", order_type="repair", status="completed")
+    yield Fact(event=WorksOrderChanged, data=order, subject=record.key, effective_at=NOW)
+
+
+class Hub:
+    """The source of a connector, and what the hub hears of it."""
+
+    def __init__(self, edge: Edge, posted: Any) -> None:
+        self.edge, self.posted = edge, posted
+        self.register = Register(edge.stop.set)
+        self.making: list[Callable[[], object]] = []
+        """What happens when the connector is made, one for each time."""
+
+    @property
+    def memory(self) -> EdgeMemory:
+        return self.edge.memory
+
+    def asked(self, key: str, receipt: Receipt | None = None) -> None:
+        """The sink was asked to do something, and has done it if there is a receipt."""
+        place = Place("housing-tasks", 0, int(key, 16))
+        self.memory.begin(key, case=CASE, task=f"task-{key[-1]}", kind=Kind.RAISED, place=place, at_ms=1000)
+        if receipt is not None:
+            self.memory.finish(key, receipt, 2000)
+
+    def read(self, *looks: Callable[[], Iterable[LegacyRecord]]) -> None:
+        """Run a connector's process until the register was looked into so often."""
+        self.edge.stop.clear()
+        self.register.looks = list(looks)
+        SourceRunner(self.edge, "jobs", self._make).run()
+
+    def _make(self) -> Register:
+        if self.making:
+            self.making.pop(0)()
+        return self.register
+
+    def done(self) -> list[str]:
+        """The tasks of which the case heard that they are completed."""
+        records = [record for record in self.posted.records if record.topic == "case-events"]
+        return [TaskStatusChanged.model_validate_json(record.value or b"").data.task for record in records]
+
+    def letters(self) -> list[str]:
+        """The codes of all dead letters, in order."""
+        return [header["code"] for header in self._beside_letters() if "code" in header]
+
+    def mended(self) -> int:
+        """How many letters were settled."""
+        return sum(1 for header in self._beside_letters() if "settles" in header)
+
+    def reasons(self) -> str:
+        return json.dumps(self._beside_letters())
+
+    def _beside_letters(self) -> list[dict[str, str]]:
+        dead = [record for record in self.posted.records if record.topic == "housing-events-dlq"]
+        return [{name: value.decode() for name, value in record.headers} for record in dead]
+
+
+@pytest.fixture
+def hub(edge: Edge, posted: Any) -> Hub:
+    return Hub(edge, posted)
+
+
+ACCEPTED = Receipt(status=TaskStatus.ACCEPTED)
+
+
+def test_progress_of_our_work_flows_while_another_instruction_waits_for_the_legacy_system(hub: Hub) -> None:
+    hub.asked(OURS, ACCEPTED)
+    hub.asked(THEIRS)
+
+    hub.read(lambda: [job(7001), job(7002, ref=OURS)])
+
+    assert hub.done() == ["task-1"]
+    assert hub.memory.checkpoint("jobs") == {"place": 1}
+
+
+def test_what_may_be_of_an_instruction_under_way_is_told_apart_once_that_has_ended(hub: Hub) -> None:
+    hub.asked(OURS)
+
+    def ends() -> Iterable[LegacyRecord]:
+        hub.memory.finish(OURS, Receipt(status=TaskStatus.ACCEPTED, reference="7001"), 2000)
+        return []
+
+    hub.read(lambda: [job(7001)], list[LegacyRecord])
+    assert (hub.done(), hub.letters(), hub.mended()) == ([], ["task-in-doubt"], 0)
+    assert "is tried again" in hub.reasons()
+    hub.read(lambda: [job(7002)], ends, list[LegacyRecord])
+
+    assert (hub.done(), hub.mended()) == (["task-1"], 2)
+    assert hub.memory.held("jobs") == []
+
+
+def test_a_record_of_nobodys_task_does_not_wait_for_instructions_that_began_after_it_was_read(hub: Hub) -> None:
+    numbers = iter(range(0x10, 0x1000))
+    effect_of = hub.memory.effect_of
+
+    def busy(legacy_key: str) -> Any:
+        hub.asked(f"{next(numbers):032x}")  # the sink takes up one instruction after the other
+        return effect_of(legacy_key)
+
+    cast("Any", hub.memory).effect_of = busy
+
+    hub.read(lambda: [job(7001)])
+
+    assert hub.letters() == []
+
+
+DEFECTS = [OSError("full"), RuntimeError("loop"), AssertionError("never"), sqlite3.OperationalError("locked")]
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_record_that_a_connector_fails_on_is_set_aside_and_said_once_the_connector_is_mended(
+    hub: Hub, defect: Exception
+) -> None:
+    hub.asked(OURS, ACCEPTED)
+    hub.asked(THEIRS, ACCEPTED)
+    hub.register.meaning = lambda record: fails(defect)() if record.key == "7001" else progress_of(record)
+
+    hub.read(lambda: [job(7001, ref=OURS), job(7002, ref=THEIRS)])
+    assert (hub.done(), hub.letters()) == (["task-2"], ["defect"])
+    hub.register.meaning = progress_of
+    hub.read()
+
+    assert (hub.done(), hub.mended()) == (["task-2", "task-1"], 1)
+
+
+def test_a_connector_that_says_what_is_no_fact_and_no_progress_has_a_defect(hub: Hub) -> None:
+    hub.register.meaning = lambda _record: cast("Any", ["it is done"])
+
+    hub.read(lambda: [job(7001)])
+
+    assert hub.letters() == ["defect"]
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_connector_that_fails_in_reading_rests_and_reads_on_from_its_checkpoint(
+    hub: Hub, defect: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.source_runner.BROKEN_FOR_S", 0.001)
+    hub.asked(OURS, ACCEPTED)
+
+    with capture_logs() as lines:
+        hub.read(lambda: [job(7001)], fails(defect), lambda: [job(7002, ref=OURS)])
+
+    assert hub.done() == ["task-1"]
+    assert hub.memory.checkpoint("jobs") == {"place": 2}
+    (told,) = [line["reason"] for line in lines if line["event"] == "stopped; a person should look"]
+    assert told == f"{type(defect).__name__} in the connector's read; this is a defect of the connector."
+
+
+def test_a_connector_that_cannot_be_made_or_closed_is_made_again(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.edge.source_runner.BROKEN_FOR_S", 0.001)
+    hub.asked(OURS, ACCEPTED)
+    hub.making = [fails(OSError("no room")), lambda: None]
+    hub.register.close = fails(OSError("closed already"))  # type: ignore[method-assign]
+
+    hub.read(fails(OSError("full")), lambda: [job(7001, ref=OURS)])
+
+    assert hub.done() == ["task-1"]
+
+
+def test_a_memory_that_goes_away_ends_the_process_and_blames_no_record(hub: Hub) -> None:
+    cast("Any", hub.memory).effect = fails(OperationalError("select", {}, OSError("gone")))
+
+    with pytest.raises(OperationalError):
+        hub.read(lambda: [job(7001, ref=OURS)])
+
+    assert hub.letters() == []
+    assert hub.memory.checkpoint("jobs") is None
+
+
+def test_many_held_records_are_sent_together_when_they_are_understood_at_last(hub: Hub) -> None:
+    hub.register.meaning = fails(UnmappedCode("jobs: the status code is not in table status."))
+    hub.read(lambda: [job(number) for number in range(700)])
+    hub.register.meaning = fact_of
+    hub.posted.sends = 0
+
+    hub.read()
+
+    assert (hub.mended(), hub.posted.sends) == (700, 2)
+    assert hub.memory.held("jobs") == []
+
+
+def test_a_stop_while_held_records_are_tried_leaves_them_for_the_next_start(hub: Hub) -> None:
+    hub.register.meaning = fails(UnmappedCode("jobs: the status code is not in table status."))
+    hub.read(lambda: [job(number) for number in range(700)])
+
+    tried = iter(range(700))
+
+    def stops(record: LegacyRecord) -> Iterable[Said]:
+        if next(tried) == 600:
+            hub.edge.stop.set()
+        return fact_of(record)
+
+    hub.register.meaning = stops
+    hub.read(lambda: [job(9999)])
+    assert len(hub.memory.held("jobs")) == 200
+    assert len(hub.register.looks) == 1
+    hub.register.meaning = fact_of
+    hub.read()
+
+    assert hub.mended() == 700
+    assert hub.memory.held("jobs") == []
+
+
+def test_a_record_that_cannot_even_be_kept_rests_its_dataset_and_says_why(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.source_runner.BROKEN_FOR_S", 0.001)
+    hub.register.meaning = fails(UnmappedCode("jobs: the status code is not in table status."))
+
+    with capture_logs() as lines:
+        hub.read(lambda: [job(7001, weight=complex(1))])
+
+    assert hub.memory.checkpoint("jobs") is None
+    assert any(line.get("reason", "").startswith("TypeError in the connector's read") for line in lines)
