@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -65,7 +67,14 @@ class ConnectorSite:
 
     def write_settings(self, more: Mapping[str, Any]) -> None:
         """The settings file anew."""
-        table = {"connector": self._connector, **self.simulator.connector_settings(), "poll_every_s": 0.2, **more}
+        memory = {"url": f"sqlite:///{self.folder}/edge.db"}
+        table = {
+            "connector": self._connector,
+            "memory": memory,
+            **self.simulator.connector_settings(),
+            "poll_every_s": 0.2,
+            **more,
+        }
         tables: dict[str, Mapping[str, Any]] = {
             "council": {"name": "Nettlebourne", "code": "E06000999", "key": "not-a-real-council-key"},
             "kafka": {"bootstrap": self.kafka, "partitions": self._partitions},
@@ -107,6 +116,11 @@ class ConnectorSite:
                 facts=facts_for(CITIZENS[self._asked % len(CITIZENS)]),
             ),
         )
+
+    def forget_checkpoints(self) -> None:
+        """Let the connector read everything from the beginning, as after a restored backup."""
+        with closing(sqlite3.connect(self.folder / "edge.db")) as memory, memory:
+            memory.execute("delete from checkpoints")
 
     def start(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         """The connector's process; what it says goes to `connector.log`."""
