@@ -48,7 +48,6 @@ class Stream(threading.Thread):
     "a stream of requests, and a seeded nemesis that kills, freezes and stops the worker",
     invariants="I1 I2 I4",
     oracle="O2 O4",
-    twins=("ids-are-drawn",),
 )
 def test_a_worker_struck_again_and_again_loses_nothing_and_doubles_nothing(
     site: Site, start: Start, seen: Callable[[str], None], request: pytest.FixtureRequest
