@@ -1,7 +1,7 @@
 # Two commands are all it takes: `make demo` and `make test`. Both set everything up first; nothing is installed by hand.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick lint lock clean chromium
+.PHONY: help setup demo test quick lint faults twins lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,6 +27,12 @@ quick: $(READY) ## Run the tests that need no server
 
 lint: $(READY) ## Run ruff, mypy and the import contracts
 	@$(BIN)/python .ci/stages.py lint
+
+faults: $(READY) ## Run every fault test, write tests/faults/REPORT.md (FAULTS="--fault-events 1000000 --fault-kills 200")
+	@$(BIN)/pytest tests/faults --fault-report tests/faults/REPORT.md $(FAULTS)
+
+twins: $(READY) ## Run every fault test with its protection switched off: each must go red
+	@$(BIN)/python -m tests.faults.twins
 
 lock: $(READY) ## Write both lock files anew (LOCK=--upgrade for newer libraries)
 	@$(BIN)/uv pip compile pyproject.toml --generate-hashes --all-extras --universal --python-version 3.11 --no-annotate \

@@ -27,6 +27,7 @@ from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.reach import Reach
 from hub.edge.source_runner import BROKEN_FOR_S, Edge
 from hub.edge.wrapping import KINDS, report
+from hub.failpoints import Failpoint, reach
 from schemas.tasks import TaskChanged, TaskRaised, TaskStatus, TaskWithdrawn
 from schemas.topics import CASE_EVENTS, TASKS, UnreadableEvent
 
@@ -103,6 +104,7 @@ class SinkRunner:
         if self._outgoing:
             self._edge.sender.send(self._outgoing)
             self._outgoing = []
+            reach(Failpoint.SINK_REPORTED)
         if self._done:
             self._receiver.commit(self._done.values())
             self._done = {}
@@ -138,6 +140,7 @@ class SinkRunner:
         """One instruction for this connector: apply it unless that has been done, and report."""
         memory, case, task, kind = self._edge.memory, event.partitionkey, event.data.task, KINDS[type(event)]
         key, began = event.id.hex, time.monotonic()
+        reach(Failpoint.SINK_TAKEN)
         begun = memory.begin(
             key,
             case=case,
@@ -157,6 +160,7 @@ class SinkRunner:
                 self._set_aside(record, error.code, f"{self._edge.speaker.connector}: {error}")
                 return
             outcome = str(row.status)
+        reach(Failpoint.SINK_FINISHED)
         self._report(event, row)
         self._edge.metrics.effects.labels(outcome).inc()
         self._edge.metrics.apply.observe(time.monotonic() - began)
@@ -193,7 +197,10 @@ class SinkRunner:
             earlier=history.reference,
             raised_as=history.raised_as,
         )
-        return memory.finish(key, self._apply(effect, in_doubt), _now_ms())
+        reach(Failpoint.SINK_INTENDED)
+        receipt = self._apply(effect, in_doubt)
+        reach(Failpoint.SINK_WRITTEN)
+        return memory.finish(key, receipt, _now_ms())
 
     def _apply(self, effect: Effect, in_doubt: bool) -> Receipt:
         """Until there is a receipt; waits as long as the legacy system is away.

@@ -37,6 +37,7 @@ from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.reach import ON_PURPOSE, Reach
 from hub.edge.wrapping import Speaker, Wrapped, wrap
+from hub.failpoints import Failpoint, reach
 from schemas.topics import FACTS
 
 BROKEN_FOR_S = 300.0
@@ -143,6 +144,7 @@ class SourceRunner:
     def _take(self, connector: SourceConnector[Any], batch: Batch) -> bool:
         """One batch: translate, send, await, checkpoint. Whether anything in it was new."""
         began = time.monotonic()
+        reach(Failpoint.SOURCE_READ)
         fresh = [record for record in batch.records if record.position not in self._sent]
         under_way = self._edge.memory.unfinished()
         outcomes = [self._understand(connector, record, under_way) for record in fresh]
@@ -151,6 +153,7 @@ class SourceRunner:
         understood = [outcome for outcome in outcomes if isinstance(outcome, Wrapped)]
         aside = [self._aside(outcome) for outcome in outcomes if isinstance(outcome, _Puzzle)]
         self._edge.sender.send([*_outgoing(understood), *(letter for _, letter in aside)])
+        reach(Failpoint.SOURCE_ACKNOWLEDGED)
         self._edge.memory.move_on(
             self._dataset,
             batch.checkpoint,
@@ -158,6 +161,7 @@ class SourceRunner:
             held_records=[held for held, _ in aside],
             at_ms=round(time.time() * 1000),
         )
+        reach(Failpoint.SOURCE_CHECKPOINTED)
         self._remember(record.position for record in fresh)
         self._count(batch, understood, len(aside), took_s=time.monotonic() - began)
         return bool(fresh)

@@ -40,6 +40,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from hub.database import PATIENCE, make_folder, make_tables, read_url
+from hub.failpoints import Failpoint, reach
 from hub.health.http import Health
 from hub.health.outage import Outage
 
@@ -268,6 +269,7 @@ class Outbox:
             for _, answer in share:
                 answer.set_exception(error)
             return
+        reach(Failpoint.WEB_COMMITTED)
         self._note_room(refused=any(row.key not in receipts for row in rows))
         for row, answer in share:
             if row.key in receipts:

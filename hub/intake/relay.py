@@ -13,6 +13,7 @@ import structlog
 
 from hub.edge.messages import Outgoing
 from hub.errors import HubError
+from hub.failpoints import Failpoint, reach
 from hub.intake.outbox import Outbox, OutboxUnavailable
 from schemas.topics import CASE_EVENTS
 
@@ -96,6 +97,7 @@ class Relay:
         while not self._stop.is_set() and (waiting := self._outbox.unsent(_SHARE)):
             sender.send([Outgoing.event(CASE_EVENTS.name, row.reference, row.event.encode()) for row in waiting])
             self._unmarked = [row.seq for row in waiting]
+            reach(Failpoint.RELAY_ACKNOWLEDGED)
             self._mark()
         if monotonic() >= self._forget_at:
             self._outbox.forget(_now_ms() - _KEEP_MS)

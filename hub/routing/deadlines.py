@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 import structlog
 
+from hub.failpoints import Failpoint, reach
 from hub.health.metrics import WorkerMetrics
 from hub.memory.store import DeadlineRow
 from hub.routing.patience import Memory
@@ -107,6 +108,7 @@ class DeadlineTimer:
         records = [Outgoing(row.reference.encode(), self.event(row, now).encode(), EVENT_HEADERS) for row in rows]
         sent = await self._publisher.send(part, {CASE_EVENTS.name: records}, lambda: part in self._shift.on_duty())
         if sent:
+            reach(Failpoint.WORKER_DEADLINES_SENT)
             await self._memory.ask(lambda store: store.mark_published(rows), _SQL_BUDGET_S)
             self._metrics.expired_deadlines.inc(len(rows))
             self._log.info("deadlines expired", partition=part, deadlines=len(rows))

@@ -16,6 +16,7 @@ from typing import Protocol
 import structlog
 
 from hub.errors import ConfigurationError, RestartMe
+from hub.failpoints import Failpoint, reach
 from hub.health.metrics import WorkerMetrics
 from hub.memory.store import Partition
 from hub.routing.diary import Diary
@@ -156,6 +157,7 @@ class Rounds:
             RestartMe: the process cannot go on safely.
         """
         began = time.monotonic()
+        reach(Failpoint.WORKER_FETCHED)
         stale = self._drop_stale(fetch.generation)
         plan = plan_round(_without(fetch, stale), self._positions, self._under_way, self._holes)
         if not self._goes_on(fetch.generation):
@@ -268,10 +270,12 @@ class Rounds:
         """Write shares in one transaction; the partitions that were still this worker's."""
         if not shares:
             return frozenset()
+        reach(Failpoint.WORKER_SENT)
         advances = [share.advance() for share in shares]
         moved = await self._memory.ask(
             lambda store: store.apply(advances), _SQL_BUDGET_S, lambda: self._goes_on(generation)
         )
+        reach(Failpoint.WORKER_APPLIED)
         new = {share.partition: share.new for share in shares if share.partition in moved}
         self._positions |= new
         self._note_positions(new)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from aiokafka.partitioner import murmur2
 
 from hub.dead_letters.letter import attempts_before, dead_letter
+from hub.failpoints import Failpoint, reach
 from hub.memory.store import Advance, CaseRow, DeadlineRow, Partition
 from hub.routing.case import Case
 from hub.routing.records import Record
@@ -99,6 +100,7 @@ def route(
     share = Share(partition, old, records[-1].offset + 1)
     for record in records:
         try:
+            reach(Failpoint.WORKER_ROUTED)
             _route_one(share, record, bodies, world, partitions)
         except UnreadableEvent as error:
             _set_aside(share, record, error.code, str(error))

@@ -1,45 +1,24 @@
 """A worker as a process of its own, on a real Kafka and a real database; asked through topics, SQL and its health port only."""
 
 import json
-import queue
-import signal
-import subprocess
-import sys
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from uuid import uuid4, uuid5
 
-import httpx
 import pytest
 import sqlalchemy
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from sqlalchemy.pool import NullPool
 
 from hub import topics
 from hub.broker import nodes
 from hub.memory import tables
-from hub.memory.prepare import prepare
-from hub.memory.store import Partition
-from hub.routing.case import Case
 from hub.settings import KafkaSettings
 from schemas.cases import CaseStatus
-from schemas.envelope import Department, Event, Message
-from schemas.facts import Facts
-from schemas.references import case_reference
-from schemas.requests import Request, RequestReceived
-from schemas.tasks import StatusChange, TaskStatus, TaskStatusChanged
 from schemas.topics import CASE_EVENTS
+from tests.sites.worker import PARTITIONS, WITHIN_S, Site, Tipping, WorkerProcess, until
 
-ROOT = Path(__file__).parents[2]
-PARTITIONS = 4
 LONG_AGO = datetime(2025, 3, 3, 9, 0, tzinfo=UTC)
-WITHIN_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -50,191 +29,6 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     topics.apply(KafkaSettings(partitions=PARTITIONS), address)
     yield address
     nodes.reset(folder)
-
-
-class Tipping:
-    """A request about tipped waste, and what happens to it."""
-
-    def __init__(self, at: datetime | None = None) -> None:
-        self.at = at or datetime.now(UTC)
-        self.id = uuid4()
-        self.reference = case_reference(self.at, str(self.id))
-
-    def _event(self, kind: type[Event], data: Message, minutes: int) -> Event:
-        at = self.at + timedelta(minutes=minutes)
-        return kind(
-            id=uuid5(self.id, f"{kind.__name__}|{minutes}"),
-            source="/E06000999/test",
-            type=kind.model_fields["type"].default,
-            time=at,
-            effectiveat=at,
-            correlationid=self.reference,
-            partitionkey=self.reference,
-            council="E06000999",
-            data=data,
-        )
-
-    def reported(self) -> Event:
-        facts = Facts.model_validate({"uprn": "100000000017", "waste_size": "transit-van", "land_owner": "housing"})
-        return self._event(RequestReceived, Request(request="fly-tipping-reported", facts=facts), 0)
-
-    def done(self, task: str, department: Department, minutes: int) -> Event:
-        said = StatusChange(task=task, department=department, status=TaskStatus.COMPLETED, reference=f"R-{minutes}")
-        return self._event(TaskStatusChanged, said, minutes)
-
-    def story(self) -> list[Event]:
-        return [
-            self.reported(),
-            self.done("clear-estate", Department.HOUSING, 1),
-            self.done("collect-load", Department.TRANSPORT, 2),
-        ]
-
-
-class Site:
-    """A council's folder with its settings, its worker's database, and eyes on its Kafka from where it stood at the start."""
-
-    def __init__(self, folder: Path, kafka: str, database_url: str) -> None:
-        self.folder = folder
-        self.kafka = kafka
-        self.group = f"hub-{uuid4().hex[:8]}"
-        self.engine = sqlalchemy.create_engine(database_url, poolclass=NullPool)
-        self.producer = Producer(
-            {
-                "bootstrap.servers": kafka,
-                "partitioner": "murmur2_random",
-                "message.max.bytes": 2_000_000,
-                "log_level": 0,
-            }
-        )
-        self._reader = Consumer(
-            {"bootstrap.servers": kafka, "group.id": f"{self.group}-test", "enable.auto.commit": False, "log_level": 0}
-        )
-        self._begin = {topic.name: self._ends(topic.name) for topic in topics.wanted(PARTITIONS, 1)}
-        store = prepare(database_url, self.group)
-        store.positions({Partition("case-events", n): offset for n, offset in self._begin["case-events"].items()})
-        store.close()
-        self.write_settings(database_url)
-
-    def write_settings(self, database_url: str, **kafka: object) -> None:
-        section = {"bootstrap": self.kafka, "partitions": PARTITIONS} | kafka
-        lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in section.items())
-        (self.folder / "hub.toml").write_text(
-            f"""
-            [council]
-            name = "Invented"
-            code = "E06000999"
-            key = "not a secret at all"
-            [kafka]
-            {lines}
-            [worker]
-            group = "{self.group}"
-            health_port = 0
-            deadlines_every_s = 0.2
-            memory.url = "{database_url}"
-            """
-        )
-
-    def _ends(self, topic: str) -> dict[int, int]:
-        partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-        # A topic made a moment ago may still be without a leader; then the broker says so, and is asked again.
-        until(lambda: all(self._has_leader(partition) for partition in partitions))
-        return {p.partition: self._reader.get_watermark_offsets(p)[1] for p in partitions}
-
-    def _has_leader(self, partition: TopicPartition) -> bool:
-        try:
-            self._reader.get_watermark_offsets(partition)
-        except KafkaException as error:
-            if not error.args[0].retriable() and error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
-                raise
-            return False
-        return True
-
-    def send(self, *events: Event) -> None:
-        for event in events:
-            self.send_raw(event.partitionkey.encode(), event.encode())
-
-    def send_raw(self, key: bytes | None, value: bytes | None) -> None:
-        self.producer.produce("case-events", value, key)
-        self.producer.poll(0)
-
-    def sent(self) -> None:
-        assert self.producer.flush(WITHIN_S) == 0
-
-    def read(self, topic: str) -> list[Any]:
-        """Everything on a topic since the site was made."""
-        ends = self._ends(topic)
-        self._reader.assign([TopicPartition(topic, n, offset) for n, offset in self._begin[topic].items()])
-        missing = sum(ends.values()) - sum(self._begin[topic].values())
-        found: list[Any] = []
-        deadline = time.monotonic() + WITHIN_S
-        while len(found) < missing and time.monotonic() < deadline:
-            found += [
-                message for message in self._reader.consume(missing - len(found), timeout=1.0) if not message.error()
-            ]
-        self._reader.unassign()
-        return found
-
-    def rows(self, table: sqlalchemy.Table) -> list[Any]:
-        with self.engine.connect() as connection:
-            return list(connection.execute(sqlalchemy.select(table).order_by(*table.primary_key.columns)))
-
-    def progress(self) -> int:
-        return sum(row.next_offset for row in self.rows(tables.progress) if row.app == self.group)
-
-    def reaches(self, progress: int) -> None:
-        """Wait until so many offsets are applied, over all partitions."""
-        until(lambda: self.progress() >= progress)
-
-    def cases(self) -> dict[str, Case]:
-        return {row.reference: Case.model_validate_json(row.body) for row in self.rows(tables.cases)}
-
-    def close(self) -> None:
-        self._reader.close()
-
-
-class WorkerProcess:
-    """A running `hub worker`."""
-
-    def __init__(self, site: Site) -> None:
-        command = [sys.executable, "-m", "hub", "--settings", str(site.folder / "hub.toml"), "worker"]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.lines: queue.Queue[dict[str, Any]] = queue.Queue()
-        self.log: list[dict[str, Any]] = []
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.put(json.loads(line))
-
-    def says(self, event: str) -> dict[str, Any]:
-        """The next log line of that name."""
-        deadline = time.monotonic() + WITHIN_S
-        while time.monotonic() < deadline:
-            line = self.lines.get(timeout=WITHIN_S)
-            self.log.append(line)
-            if line["event"] == event:
-                return line
-        raise AssertionError(f"the worker did not say {event!r}: {self.log}")
-
-    def says_critical(self) -> str:
-        """What it said before it ended by itself."""
-        while True:
-            line = self.lines.get(timeout=WITHIN_S)
-            if line["level"] == "critical":
-                return str(line["event"])
-
-    def health(self) -> Callable[[str], httpx.Response]:
-        port = self.says("worker starting")["health_port"]
-        return lambda path: httpx.get(f"http://127.0.0.1:{port}{path}")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(WITHIN_S)
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(WITHIN_S)
 
 
 @pytest.fixture
@@ -260,14 +54,6 @@ def start() -> Iterator[Callable[[Site], WorkerProcess]]:
         for pipe in (worker.process.stdout, worker.process.stderr):
             assert pipe is not None
             pipe.close()
-
-
-def until(fact: Callable[[], bool]) -> None:
-    """Look again and again until a fact of the outside world holds."""
-    deadline = time.monotonic() + WITHIN_S
-    while not fact():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.05)
 
 
 Start = Callable[[Site], WorkerProcess]

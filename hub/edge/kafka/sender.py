@@ -11,6 +11,7 @@ from kafka.partitioner.default import murmur2
 from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer
 from hub.edge.messages import Outgoing, Place
 from hub.errors import RestartMe
+from hub.failpoints import Failpoint, reach
 from hub.settings import KafkaSettings
 
 _HOURS_MS = 12 * 60 * 60 * 1000
@@ -90,6 +91,7 @@ class Sender:
                 )
                 for record in records
             ]
+            reach(Failpoint.EDGE_SENT)
             found = [future.get(timeout=max(0.0, deadline - time.monotonic())) for future in futures]
         except KafkaError as error:
             topics = ", ".join(sorted({record.topic for record in records}))

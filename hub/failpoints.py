@@ -1,0 +1,122 @@
+"""Named places in the hub's processes at which a fault test ends, fails or delays one; in any other run nothing happens at them.
+
+    HUB_FAILPOINTS=worker.sent:3:kill             the third time the worker passes there, SIGKILL
+    HUB_FAILPOINTS=worker.routed:%50:raise        every fiftieth time; sleep=SECONDS delays; several are separated by commas
+
+Actions: kill (SIGKILL to the process itself), raise (`Injected`), sleep=SECONDS. A misspelt place or action ends the process at once:
+a fault test that injects nothing proves nothing. The environment is read here and nowhere else, once, when the process starts.
+"""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+
+ENVIRONMENT = "HUB_FAILPOINTS"
+
+
+class Failpoint(StrEnum):
+    """Where a process can be caught, in the order in which a record passes."""
+
+    WEB_COMMITTED = "web.committed"
+    """What was asked is in the outbox, nobody was told yet."""
+    RELAY_ACKNOWLEDGED = "relay.acknowledged"
+    """Kafka has it, the outbox does not know yet."""
+    WORKER_FETCHED = "worker.fetched"
+    """Records are there, nothing was done about them."""
+    WORKER_ROUTED = "worker.routed"
+    """Decided, nothing sent; a `raise` here fails on one record."""
+    WORKER_SENT = "worker.sent"
+    """Outputs are acknowledged, nothing is written."""
+    WORKER_APPLIED = "worker.applied"
+    """Written, not told to Kafka yet."""
+    WORKER_DEADLINES_SENT = "worker.deadlines-sent"
+    """Expired deadlines are acknowledged, the worker's memory does not know yet."""
+    SINK_TAKEN = "sink.taken"
+    """An instruction is there, the ledger does not know it."""
+    SINK_INTENDED = "sink.intended"
+    """The ledger holds the intention, the legacy system was not asked."""
+    SINK_WRITTEN = "sink.written"
+    """The legacy system has it, the ledger does not know."""
+    SINK_FINISHED = "sink.finished"
+    """The ledger knows the outcome, the case does not."""
+    SINK_REPORTED = "sink.reported"
+    """The case knows the outcome, the offset is not committed."""
+    SOURCE_READ = "source.read"
+    """Records were read, nothing was sent."""
+    EDGE_SENT = "edge.sent"
+    """Records are with the producer of a connector or of the web process, not acknowledged."""
+    SOURCE_ACKNOWLEDGED = "source.acknowledged"
+    """Kafka has the events, the checkpoint stands before them."""
+    SOURCE_CHECKPOINTED = "source.checkpointed"
+    """The checkpoint stands behind them."""
+
+
+class Injected(RuntimeError):
+    """The failure that a test asked for."""
+
+
+@dataclass
+class _Plan:
+    """What happens at one place.
+
+    Attributes:
+        nth: at which passing.
+        again: whether at every nth passing.
+        passed: how often it was passed.
+    """
+
+    nth: int
+    again: bool
+    action: str
+    seconds: float
+    passed: int = 0
+
+    def is_now(self) -> bool:
+        """Count one passing; whether it is the one."""
+        self.passed += 1
+        return self.passed % self.nth == 0 if self.again else self.passed == self.nth
+
+
+def parse(text: str) -> dict[Failpoint, _Plan]:
+    """What the environment asks for.
+
+    Raises:
+        ValueError: it does not read like place:nth:action.
+    """
+    plans = {}
+    for part in filter(None, text.split(",")):
+        place, nth, action = [*part.strip().split(":"), "", ""][:3]
+        word, _, seconds = action.partition("=")
+        number = nth.removeprefix("%")
+        if (
+            place not in list(Failpoint)
+            or not number.isdecimal()
+            or int(number) == 0
+            or word not in {"kill", "raise", "sleep"}
+        ):
+            raise ValueError(
+                f"{ENVIRONMENT}: {part!r} does not read like worker.sent:3:kill. Places: {', '.join(Failpoint)}. "
+                "Actions: kill, raise, sleep=SECONDS."
+            )
+        plans[Failpoint(place)] = _Plan(int(number), nth.startswith("%"), word, float(seconds or 0))
+    return plans
+
+
+_plans = parse(os.environ.get(ENVIRONMENT, ""))
+
+
+def reach(place: Failpoint) -> None:
+    """Pass a place; what a test asked for happens.
+
+    Raises:
+        Injected: a test asked for it.
+    """
+    if not _plans or (plan := _plans.get(place)) is None or not plan.is_now():
+        return
+    if plan.action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if plan.action == "raise":
+        raise Injected(place)
+    time.sleep(plan.seconds)

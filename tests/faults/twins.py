@@ -1,0 +1,74 @@
+# ruff: noqa: T201 - a script for the terminal that runs pytest
+"""Runs every fault test with each protection it must miss switched off: `python -m tests.faults.twins [WORDS OF PYTEST]`.
+
+Fails when a twin stays green: its test would not notice if the protection were gone. A twin that fails for another reason than its
+assertions (nothing started, a time-out of the harness) is not red but ill, and fails too.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+ROOT = Path(__file__).parents[2]
+
+
+def wanted(arguments: list[str]) -> dict[str, list[str]]:
+    """The tests of each mutant."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "twins.json"
+        command = [sys.executable, "-m", "pytest", "tests/faults", "--collect-only", "-q", "--fault-twins", str(file)]
+        subprocess.run([*command, *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        tests: dict[str, list[str]] = defaultdict(list)
+        for test, mutants in json.loads(file.read_text()).items():
+            for mutant in mutants:
+                tests[mutant].append(test)
+    return tests
+
+
+def red(mutant: str, tests: list[str]) -> dict[str, str]:
+    """How each test ended with its protection off: red, green or ill."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "junit.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "--tb=line", f"--junit-xml={file}", *tests]
+        subprocess.run(
+            command, cwd=ROOT, check=False, env={**os.environ, "HUB_MUTANT": mutant}, stdout=subprocess.DEVNULL
+        )
+        found = {}
+        for case in ET.parse(file).iter("testcase"):
+            failure, error = case.find("failure"), case.find("error")
+            by_assertion = failure is not None and "AssertionError" in (failure.get("message") or "")
+            how = (
+                "green"
+                if failure is None and error is None
+                else "red"
+                if by_assertion or failure is not None
+                else "ill"
+            )
+            found[str(case.get("name"))] = how
+        return found
+
+
+def main() -> int:
+    """Run all; 1 when a twin did not go red."""
+    wrong = 0
+    twins = wanted(sys.argv[1:])
+    if not twins:
+        sys.exit("No test names a twin: that is an error, not a success.")
+    for mutant, tests in sorted(twins.items()):
+        began = time.monotonic()
+        for test, how in red(mutant, tests).items():
+            wrong += how != "red"
+            print(f"{mutant:<28} {how:<6} {test}", flush=True)
+        print(f"{'':<28} {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{sum(map(len, twins.values())) - wrong} twins went red, {wrong} did not")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""A connector as a process of its own, on a simulated legacy system and a real Kafka."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID, uuid4
+
+from confluent_kafka import Producer
+
+from connectors.sdk.manifest import Manifest, manifest_of
+from connectors.sdk.rehearsal import Running
+from connectors.sdk.simulation import BackOffice
+from connectors.sdk.specimens import CITIZENS, facts_for
+from hub.demo.site import toml_table
+from schemas.references import case_reference
+from schemas.tasks import Task, TaskRaised
+from schemas.topics import TASKS
+
+ROOT = Path(__file__).parents[2]
+ASKED_AT = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
+
+
+class ConnectorSite:
+    """One legacy system with its connector.
+
+    Args:
+        folder: where everything is.
+        kafka: the address of a Kafka with the hub's topics.
+        partitions: of its topics.
+        connector: name of its entry point.
+        office: how the simulated back office behaves.
+    """
+
+    def __init__(self, folder: Path, kafka: str, partitions: int, connector: str, office: BackOffice) -> None:
+        self.folder, self.kafka = folder, kafka
+        # A name of its own is a consumer group and a ledger of its own.
+        self.name = f"{connector}_{uuid4().hex[:8]}"
+        (self.entry,) = entry_points(group="council_hub.connectors", name=connector)
+        (simulator,) = entry_points(group="council_hub.simulators", name=connector)
+        self.simulator = simulator.load()(folder / "legacy", office)
+        self.simulator.seed(CITIZENS)
+        self._running = Running(self.simulator)
+        self._running.start()
+        self._partitions, self._connector = partitions, connector
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._asked = 0
+        self.write_settings({})
+
+    @property
+    def manifest(self) -> Manifest:
+        """The connector's manifest."""
+        return manifest_of(self.entry.load())
+
+    @property
+    def tasks_topic(self) -> str:
+        """Where its instructions come from."""
+        return TASKS[self.manifest.department].name
+
+    def write_settings(self, more: Mapping[str, Any]) -> None:
+        """The settings file anew."""
+        memory = {"url": f"sqlite:///{self.folder}/edge.db"}
+        table = {
+            "connector": self._connector,
+            "memory": memory,
+            **self.simulator.connector_settings(),
+            "poll_every_s": 0.2,
+            **more,
+        }
+        tables: dict[str, Mapping[str, Any]] = {
+            "council": {"name": "Nettlebourne", "code": "E06000999", "key": "not-a-real-council-key"},
+            "kafka": {"bootstrap": self.kafka, "partitions": self._partitions},
+            f"connectors.{self.name}": table,
+        }
+        text = "\n".join(toml_table(name, part) for name, part in tables.items())
+        (self.folder / "hub.toml").write_text(text, encoding="utf-8")
+
+    def ask(self, number: int) -> list[TaskRaised]:
+        """So many instructions on the topic, each of a case of its own."""
+        producer = Producer({"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "log_level": 0})
+        events = [self.instruction() for _ in range(number)]
+        for event in events:
+            producer.produce(self.tasks_topic, event.encode(), event.partitionkey.encode())
+        assert producer.flush(60) == 0
+        return events
+
+    def instruction(self) -> TaskRaised:
+        """The next one, not yet on the topic."""
+        self._asked += 1
+        works = self.manifest.tasks
+        work = works[self._asked % len(works)]
+        identifier: UUID = uuid4()
+        case = case_reference(ASKED_AT + timedelta(seconds=self._asked), identifier.hex)
+        return TaskRaised(
+            id=identifier,
+            source="/E06000999/worker",
+            correlationid=case,
+            partitionkey=case,
+            council="E06000999",
+            time=ASKED_AT,
+            effectiveat=ASKED_AT,
+            data=Task(
+                task=str(work),
+                department=self.manifest.department,
+                work=work,
+                asks="Is it fit to return to?",
+                due=ASKED_AT + timedelta(days=20),
+                facts=facts_for(CITIZENS[self._asked % len(CITIZENS)]),
+            ),
+        )
+
+    def forget_checkpoints(self) -> None:
+        """Let the connector read everything from the beginning, as after a restored backup."""
+        with closing(sqlite3.connect(self.folder / "edge.db")) as memory, memory:
+            memory.execute("delete from checkpoints")
+
+    def start(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        """The connector's process; what it says goes to `connector.log`."""
+        command = [sys.executable, "-m", "hub", "--settings", str(self.folder / "hub.toml")]
+        with (self.folder / "connector.log").open("ab") as log:
+            process = subprocess.Popen(
+                [*command, "connector", "run", self.name],
+                cwd=ROOT,
+                env={**os.environ, **environment},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self._processes.append(process)
+        return process
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave nothing running."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                process.wait(30)
+        self._running.stop()
