@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from hub import topics
