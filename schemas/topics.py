@@ -74,14 +74,23 @@ class Topic:
         Raises:
             UnreadableEvent: it holds none that belongs on this topic.
         """
+        event = self.read(value)
+        if event.partitionkey.encode() != key:
+            raise UnreadableEvent("wrong-key", f"{self.name}: the record's key is not its event's partitionkey.")
+        return event
+
+    def read(self, value: bytes | None) -> Event:
+        """The event in a value, whatever key it travels under.
+
+        Raises:
+            UnreadableEvent: it holds none that belongs on this topic.
+        """
         if value is None:
             raise UnreadableEvent("not-json", f"{self.name}: the record is empty (a tombstone); an event is expected.")
         try:
             event: Event = self._adapter.validate_json(value)
         except ValidationError as error:
             raise self._why(value, error) from None
-        if event.partitionkey.encode() != key:
-            raise UnreadableEvent("wrong-key", f"{self.name}: the record's key is not its event's partitionkey.")
         return event
 
     def _why(self, value: bytes, error: ValidationError) -> UnreadableEvent:

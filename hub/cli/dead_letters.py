@@ -2,10 +2,10 @@
 
 import getpass
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 from rich.console import Console
@@ -16,11 +16,12 @@ from hub.dead_letters.desk import Desk
 from hub.dead_letters.reading import Letter, masked
 from hub.errors import ConfigurationError
 from hub.settings import load
+from schemas.topics import UnreadableEvent
 
 
 @click.group(name="dead-letters")
 def command() -> None:
-    """List, show and replay records that could not be understood."""
+    """List, show, replay, fix and discard records that could not be understood."""
 
 
 @command.command(name="list")
@@ -68,13 +69,22 @@ def show(ctx: click.Context, identifier: str, reveal: bool) -> None:
         click.echo(masked(letter.value))
 
 
+def _choosing(function: Callable[..., None]) -> Callable[..., None]:
+    """The arguments by which one or many letters are named."""
+    for decorate in (
+        click.option("--dry-run", is_flag=True, help="Say what would be done, do nothing"),
+        click.option("--code", help="With --all: only those with this reason code"),
+        click.option("--topic", help="With --all: only those about this topic"),
+        click.option("--all", "everything", is_flag=True, help="Every open one, or those of --topic and --code"),
+        click.argument("identifiers", metavar="[ID]...", nargs=-1),
+        click.pass_context,
+    ):
+        function = decorate(function)
+    return function
+
+
 @command.command()
-@click.argument("identifiers", metavar="[ID]...", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every open one, or those of --topic and --code")
-@click.option("--topic", help="With --all: only those about this topic")
-@click.option("--code", help="With --all: only those with this reason code")
-@click.option("--dry-run", is_flag=True, help="Say what would be sent, send nothing")
-@click.pass_context
+@_choosing
 def replay(
     ctx: click.Context,
     identifiers: tuple[str, ...],
@@ -85,16 +95,84 @@ def replay(
     dry_run: bool,
 ) -> None:
     """Send records to their topics again, in their first order. Mend the reason before, or they die again."""
+    desk, letters = _chosen(ctx, identifiers, everything=everything, topic=topic, code=code)
+    worn_out = [letter for letter in letters if everything and letter.is_worn_out]
+    letters = [letter for letter in letters if letter not in worn_out]
+    sent = [letter for letter in letters if letter.source] if dry_run else desk.replay(letters)
+    for letter in sent:
+        click.echo(f"{letter.id} {'would go' if dry_run else 'went'} to {letter.source.topic if letter.source else ''}")
+    for letter in worn_out:
+        click.echo(
+            f"{letter.id} has died {letter.attempt} times and stays. Fix it, discard it, or replay it by its id."
+        )
+    _say_kept(letters)
+
+
+@command.command()
+@_choosing
+@click.option("--why", required=True, help="The reason, for whoever asks later; nothing about a person")
+def discard(
+    ctx: click.Context,
+    identifiers: tuple[str, ...],
+    *,
+    everything: bool,
+    topic: str | None,
+    code: str | None,
+    dry_run: bool,
+    why: str,
+) -> None:
+    """Settle records that nobody will mend. They stay on the dead-letter topic for its time, with who discarded them and why."""
+    desk, letters = _chosen(ctx, identifiers, everything=everything, topic=topic, code=code)
+    gone = [letter for letter in letters if not letter.is_instruction]
+    if not dry_run:
+        desk.discard(gone, getpass.getuser(), why)
+    for letter in gone:
+        click.echo(f"{letter.id} {'would be' if dry_run else 'is'} discarded")
+    for letter in letters:
+        if letter not in gone:
+            click.echo(
+                f"{letter.id} is an instruction that its case waits for, and stays. Mend its reason and replay it, or withdraw the request."
+            )
+
+
+@command.command()
+@click.argument("identifier", metavar="ID")
+@click.argument("corrected", type=click.File("rb"))
+@click.option("--dry-run", is_flag=True, help="Say whether the record would be taken, send nothing")
+@click.pass_context
+def fix(ctx: click.Context, identifier: str, corrected: IO[bytes], *, dry_run: bool) -> None:
+    """Send a corrected record in the place of one that died: `show --reveal` it, mend it in a file, give the file (- for stdin).
+
+    It is read as its topic's reader would; one that would die again is refused with the reason. Keep its id, so that it counts once.
+    """
+    desk = _desk(ctx)
+    letter = desk.letter(identifier)
+    try:
+        record = letter.corrected(corrected.read())
+    except UnreadableEvent as error:
+        raise ConfigurationError(f"Not sent, for it would die again. {error}") from None
+    except LookupError:
+        raise ConfigurationError(
+            f"{identifier} is a record of a legacy system: mend it there, or in the settings of its connector, and restart that."
+        ) from None
+    if not dry_run:
+        desk.fix(letter, record, getpass.getuser())
+    click.echo(
+        f"The corrected record {'would go' if dry_run else 'went'} to {record.topic} in the place of {letter.id}"
+    )
+
+
+def _chosen(
+    ctx: click.Context, identifiers: tuple[str, ...], *, everything: bool, topic: str | None, code: str | None
+) -> tuple[Desk, list[Letter]]:
+    """The letters that were named, or all of a filter."""
     if bool(identifiers) == everything:
         raise click.UsageError("Name the records, or say --all.")
     desk = _desk(ctx)
     letters = desk.letters(topic, code) if everything else [desk.letter(identifier) for identifier in identifiers]
-    sent = [letter for letter in letters if letter.source] if dry_run else desk.replay(letters)
-    for letter in sent:
-        click.echo(f"{letter.id} {'would go' if dry_run else 'went'} to {letter.source.topic if letter.source else ''}")
-    _say_kept(letters)
     if not letters:
         click.echo("No dead letters.")
+    return desk, letters
 
 
 def _note_reveal(file: Path, letter: Letter) -> None:

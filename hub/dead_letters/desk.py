@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hub.dead_letters.letter import settled
 from hub.dead_letters.reading import Letter, open_letters
 from hub.edge.kafka import Sender, read_all
+from hub.edge.messages import Outgoing
 from hub.errors import ConfigurationError
 from hub.settings import KafkaSettings
 from schemas.topics import CATALOGUE
@@ -64,12 +65,34 @@ class Desk:
             RestartMe: Kafka does not answer.
         """
         again = [(letter, record) for letter in letters if (record := letter.again()) is not None]
-        if not again:
-            return []
+        self._settle([record for _, record in again], [letter for letter, _ in again], "replayed")
+        return [letter for letter, _ in again]
+
+    def fix(self, letter: Letter, corrected: Outgoing, by: str) -> None:
+        """Send another record in a letter's place, as `Letter.corrected` made it.
+
+        Raises:
+            RestartMe: Kafka does not answer.
+        """
+        self._settle([corrected], [letter], "fixed", by)
+
+    def discard(self, letters: Sequence[Letter], by: str, why: str) -> None:
+        """Say that nobody will mend these; who said so and why stays on the dead-letter topic.
+
+        Raises:
+            RestartMe: Kafka does not answer.
+        """
+        self._settle([], letters, "discarded", by, why)
+
+    def _settle(
+        self, records: Sequence[Outgoing], letters: Sequence[Letter], outcome: str, by: str = "", why: str = ""
+    ) -> None:
+        """Send records, and once they are safe the markers of their letters."""
+        if not letters:
+            return
         sender = Sender(self.settings, self.bootstrap, _COMPONENT)
         try:
-            sender.send([record for _, record in again])
-            sender.send([letter.marker(settled(letter.origin, "replayed", _COMPONENT)) for letter, _ in again])
+            sender.send(records)
+            sender.send([letter.marker(settled(letter.origin, outcome, _COMPONENT, by, why)) for letter in letters])
         finally:
             sender.close()
-        return [letter for letter, _ in again]

@@ -81,16 +81,18 @@ def record_letter(
     return DeadLetter(key.encode(), value, _headers(code, reason, component, 1, place))
 
 
-def settled(origin: str, outcome: str, component: str) -> Headers:
+def settled(origin: str, outcome: str, component: str, by: str = "", why: str = "") -> Headers:
     """Headers of the marker, an empty record on the dead-letter topic, that says what became of every letter of one origin.
 
     Args:
         origin: `topic/partition/offset` of a record, or `component/dataset/record` of a legacy record.
-        outcome: replayed or mended.
-        component: who did it.
+        outcome: replayed, mended, fixed or discarded.
+        component: what did it.
+        by: the person who had it done, where it was one.
+        why: their reason, where one is asked for.
     """
-    words = {"settles": origin, "outcome": outcome, "component": component}
-    return tuple((name, word.encode()) for name, word in words.items())
+    words = {"settles": origin, "outcome": outcome, "component": component, "by": by, "why": why[:REASON_LIMIT]}
+    return tuple((name, word.encode()) for name, word in words.items() if word)
 
 
 def attempts_before(headers: Iterable[tuple[str, bytes | None]]) -> int:

@@ -10,10 +10,14 @@ from typing import Any
 from hub.dead_letters.letter import attempts_before
 from hub.edge.messages import Headers, Incoming, Outgoing, Place
 from schemas.envelope import EVENT_HEADERS
-from schemas.topics import DEAD_LETTER_SUFFIX
+from schemas.topics import CATALOGUE, DEAD_LETTER_SUFFIX, TASKS, UnreadableEvent
 
 _KEY = re.compile(r"[A-Za-z$_][\w.-]{0,60}")
 _PLACE = ("topic", "partition", "offset")
+MOST_ATTEMPTS = 5
+"""A record that died so often is replayed only by its name."""
+_TOPICS = {topic.name: topic for topic in CATALOGUE}
+_TASKS = {topic.name: topic for topic in TASKS.values()}
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,36 @@ class Letter:
         """How people name it: topic/partition/offset of the letter itself."""
         return str(self.place)
 
+    @property
+    def is_worn_out(self) -> bool:
+        """Whether it died so often that trying it with all the others once more would be a loop."""
+        return self.attempt >= MOST_ATTEMPTS
+
+    @property
+    def is_instruction(self) -> bool:
+        """Whether it holds what a department was asked to do, and a connector has noted: later ones of its task wait for it."""
+        topic = _TASKS.get(self.source.topic) if self.source else None
+        try:
+            return topic is not None and bool(topic.decode(self.value, self.key))
+        except UnreadableEvent:
+            return False
+
     def again(self) -> Outgoing | None:
         """The record to send to its topic once more; None for a record of a legacy system, which its connector tries again."""
-        if self.source is None:
-            return None
-        attempt = ("attempt", str(self.attempt).encode())
-        return Outgoing(self.source.topic, self.key, self.value, (*EVENT_HEADERS, attempt))
+        return None if self.source is None else self._outgoing(self.source.topic, self.key, self.value)
+
+    def corrected(self, value: bytes) -> Outgoing:
+        """Another record to send in its place, under the key that belongs to it.
+
+        Raises:
+            UnreadableEvent: it would die too; the reason.
+            LookupError: it is no record of a topic of the hub: what a legacy system says is mended there.
+        """
+        topic = _TOPICS[self.source.topic if self.source else ""]
+        return self._outgoing(topic.name, topic.read(value).partitionkey.encode(), value)
+
+    def _outgoing(self, topic: str, key: bytes | None, value: bytes | None) -> Outgoing:
+        return Outgoing(topic, key, value, (*EVENT_HEADERS, ("attempt", str(self.attempt).encode())))
 
     def marker(self, headers: Headers) -> Outgoing:
         """The empty record that settles it, beside it."""

@@ -1,0 +1,146 @@
+"""`hub dead-letters` at a real Kafka: replayed, fixed and discarded by people who see what they do."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hub import topics
+from hub.__main__ import hub
+from hub.dead_letters.letter import dead_letter
+from hub.dead_letters.reading import MOST_ATTEMPTS
+from hub.edge.kafka import Sender, read_all
+from hub.edge.messages import Incoming, Outgoing
+from hub.errors import ConfigurationError
+from hub.settings import KafkaSettings
+from schemas.topics import CASE_EVENTS
+
+TOPICS = KafkaSettings(partitions=2)
+EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
+GOOD = json.dumps(json.loads((EXAMPLES / "case.request-received.v1.json").read_text())).encode()
+KEY = str(json.loads(GOOD)["partitionkey"]).encode()
+BROKEN = GOOD.replace(b'"1.0"', b'"one"')
+
+
+@pytest.fixture
+def kafka(kafka_for_a_while: str) -> str:
+    """The address of a Kafka with the hub's topics, empty at the first test."""
+    topics.apply(TOPICS, kafka_for_a_while)
+    return kafka_for_a_while
+
+
+class Clerk:
+    """Somebody with a terminal."""
+
+    def __init__(self, folder: Path, kafka: str) -> None:
+        self.kafka, self.settings_file = kafka, folder / "hub.toml"
+        self.settings_file.write_text(
+            '[council]\nname = "Nettlebourne"\ncode = "E06000999"\nkey = "not-a-real-council-key"\n'
+            f'[kafka]\nbootstrap = "{kafka}"\npartitions = 2\n',
+            encoding="utf-8",
+        )
+
+    def asks(self, *arguments: str, stdin: bytes | None = None) -> Result:
+        return CliRunner().invoke(hub, ["--settings", str(self.settings_file), "dead-letters", *arguments], input=stdin)
+
+    def letters(self) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = json.loads(self.asks("list", "--json").output.splitlines()[-1])
+        return found
+
+    def records(self, topic: str) -> list[Incoming]:
+        return list(read_all(TOPICS, self.kafka, [topic]))
+
+
+@pytest.fixture
+def clerk(tmp_path: Path, kafka: str) -> Clerk:
+    """A clerk before whom nothing lies: what earlier tests left is discarded."""
+    made = Clerk(tmp_path, kafka)
+    if made.letters():
+        made.asks("discard", "--all", "--why", "left by another test")
+    return made
+
+
+def dies(kafka: str, value: bytes, offset: int, *, attempt: int = 1, topic: str = "case-events") -> None:
+    """A record that a reader set aside."""
+    letter = dead_letter(
+        code="wrong-data", reason="specversion: no such version", topic=topic, partition=0, offset=offset,
+        component="worker", key=KEY, value=value, attempt=attempt,
+    )  # fmt: skip
+    sender = Sender(TOPICS, kafka, "test")
+    sender.send([Outgoing(f"{topic}-dlq", letter.key, letter.value, letter.headers)])
+    sender.close()
+
+
+def test_a_corrected_record_goes_in_the_place_of_the_one_that_died(clerk: Clerk) -> None:
+    dies(clerk.kafka, BROKEN, 100)
+    (letter,) = clerk.letters()
+
+    done = clerk.asks("fix", letter["id"], "-", stdin=GOOD)
+
+    assert "went to case-events in the place of" in done.output
+    assert clerk.letters() == []
+    sent = clerk.records("case-events")[-1]
+    assert (sent.key, sent.value, sent.header("attempt")) == (KEY, GOOD, "1")
+    assert CASE_EVENTS.decode(sent.value, sent.key).encode()
+    assert [record.header("outcome") for record in clerk.records("case-events-dlq")][-1] == "fixed"
+
+
+def test_a_correction_that_would_die_again_is_not_sent_and_says_why(clerk: Clerk) -> None:
+    dies(clerk.kafka, BROKEN, 200)
+    (letter,) = clerk.letters()
+    before = len(clerk.records("case-events"))
+
+    done = clerk.asks("fix", letter["id"], "-", stdin=GOOD.replace(b"discharge-notified", b"NO SLUG"))
+
+    assert isinstance(done.exception, ConfigurationError)
+    assert "Not sent, for it would die again. case-events: data.request" in str(done.exception)
+    assert len(clerk.records("case-events")) == before
+    assert [each["id"] for each in clerk.letters()] == [letter["id"]]
+
+
+def test_what_nobody_will_mend_is_discarded_with_the_reason_and_who_said_so(clerk: Clerk) -> None:
+    dies(clerk.kafka, b"{not json", 300)
+    dies(clerk.kafka, b"{not json either", 301)
+
+    dry = clerk.asks("discard", "--all", "--code", "wrong-data", "--why", "A test's own noise", "--dry-run")
+    kept = len(clerk.letters())
+    clerk.asks("discard", "--all", "--code", "wrong-data", "--why", "A test's own noise")
+
+    assert dry.output.count("would be discarded") == kept == 2
+    assert clerk.letters() == []
+    marker = clerk.records("case-events-dlq")[-1]
+    assert (marker.header("outcome"), marker.header("why")) == ("discarded", "A test's own noise")
+    assert marker.header("by")
+
+
+def test_an_instruction_that_its_case_waits_for_is_not_discarded(clerk: Clerk) -> None:
+    instruction = json.loads((EXAMPLES / "task.raised.v1.json").read_text())
+    letter = dead_letter(
+        code="unmapped-code", reason="No such kind of work.", topic="housing-tasks", partition=0, offset=400,
+        component="universal_housing", key=instruction["partitionkey"].encode(), value=json.dumps(instruction).encode(),
+    )  # fmt: skip
+    sender = Sender(TOPICS, clerk.kafka, "test")
+    sender.send([Outgoing("housing-tasks-dlq", letter.key, letter.value, letter.headers)])
+    sender.close()
+    (found,) = clerk.letters()
+
+    done = clerk.asks("discard", found["id"], "--why", "Nobody knows this kind of work")
+
+    assert "is an instruction that its case waits for, and stays" in done.output
+    assert [each["id"] for each in clerk.letters()] == [found["id"]]
+    clerk.asks("replay", found["id"])
+
+
+def test_what_died_again_and_again_is_replayed_by_its_name_alone(clerk: Clerk) -> None:
+    dies(clerk.kafka, GOOD, 500, attempt=MOST_ATTEMPTS)
+    (letter,) = clerk.letters()
+
+    with_all = clerk.asks("replay", "--all")
+    left = clerk.letters()
+    by_name = clerk.asks("replay", letter["id"])
+
+    assert f"has died {MOST_ATTEMPTS} times and stays" in with_all.output
+    assert [each["id"] for each in left] == [letter["id"]]
+    assert "went to case-events" in by_name.output
+    assert clerk.letters() == []
