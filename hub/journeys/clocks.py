@@ -8,7 +8,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -103,7 +103,7 @@ class Due:
         """
         if self.anchor is Anchor.START:
             if self.unit is Unit.HOUR:
-                return start + timedelta(hours=self.amount)
+                return _hours_after(start, self.amount)
             return _end_of(self._count(self._day_zero(start.astimezone(LONDON), calendar), self.amount, calendar))
         value = facts.get(self.fact or "")
         if not isinstance(value, str):
@@ -111,7 +111,7 @@ class Due:
         day = date.fromisoformat(value[:10])
         amount = -self.amount if self.anchor is Anchor.BEFORE else self.amount
         if self.unit is Unit.HOUR:
-            return datetime.combine(day, time(), LONDON) + timedelta(hours=amount)
+            return _hours_after(datetime.combine(day, time(), LONDON), amount)
         return _end_of(day if amount == 0 else self._count(day, amount, calendar))
 
     def _day_zero(self, start: datetime, calendar: Calendar) -> date:
@@ -201,6 +201,11 @@ def calendar_for(nation: str, published: Mapping[str, Iterable[date]], closures:
     last = max(holidays, default=date.min)
     known_until = date(last.year, 12, 31) if holidays else date.min
     return Calendar(nation, holidays | frozenset(closures), known_until)
+
+
+def _hours_after(moment: datetime, hours: int) -> datetime:
+    """So many hours that really pass: on the clock on the wall, two days of the year have 23 and 25."""
+    return (moment.astimezone(UTC) + timedelta(hours=hours)).astimezone(moment.tzinfo)
 
 
 def _end_of(day: date) -> datetime:

@@ -26,7 +26,6 @@ from hub.settings import HubSettings
 from schemas.envelope import Department
 
 _PAGE = 25
-_HTML = "text/html"
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,6 @@ PAGE = 50
 """Most referrals in one answer."""
 WIDTHS = MappingProxyType({"ExternalReference": 40, "FullName": 62, "Details": 500})
 """Width of the text columns; SQL Server refuses what is longer."""
-UNKNOWN_BIRTH = "1900-01-01"
-"""The date of birth must not be empty there, so an unknown one is this."""
 NOT_ASSESSED = -1
 
 _TABLES = """

@@ -1,6 +1,6 @@
 """When things are due: hours, days and working days as law and local targets count them."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -70,10 +70,21 @@ def test_the_end_of_a_day_is_local_on_both_sides_of_the_clock_change() -> None:
     assert winter.astimezone(UTC) == datetime(2026, 10, 26, 23, 59, tzinfo=UTC)
 
 
-def test_a_clock_of_hours_counts_real_hours_through_the_clock_change() -> None:
-    start = datetime(2026, 10, 24, 20, 0, tzinfo=UTC)
+@pytest.mark.parametrize("zone", [UTC, LONDON])
+def test_a_clock_of_hours_counts_real_hours_through_the_clock_change(zone: tzinfo) -> None:
+    start = datetime(2026, 10, 24, 20, 0, tzinfo=UTC).astimezone(zone)
 
-    assert parse_due("24 hours").at(start, {}, CALENDAR) == datetime(2026, 10, 25, 20, 0, tzinfo=UTC)
+    due = parse_due("24 hours").at(start, {}, CALENDAR)
+
+    assert due is not None
+    assert due.astimezone(UTC) == datetime(2026, 10, 25, 20, 0, tzinfo=UTC)
+
+
+def test_hours_before_a_day_are_real_hours_too() -> None:
+    due = parse_due("24 hours before move_date").at(local("2026-10-01 09:00"), {"move_date": "2026-10-26"}, CALENDAR)
+
+    assert due is not None
+    assert due.astimezone(UTC) == datetime(2026, 10, 25, 0, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
