@@ -1,7 +1,7 @@
 """The real servers that tests share: one Kafka and one PostgreSQL per session, a fresh database per test.
 
-Each is started when a test first asks for it, so that tests which need none wait for none. Topics belong to the test that makes
-them: it begins their names with something of its own.
+Each is started when a test first asks for it, so that tests which need none wait for none. Topics belong to the module that makes
+them, and go with it: the next one may want other partitions.
 """
 
 import tempfile
@@ -24,6 +24,18 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Cluster"]:
     folder = tmp_path_factory.mktemp("kafka") / "broker"
     yield nodes.start(folder)
     nodes.reset(folder)
+
+
+@pytest.fixture(scope="module")
+def kafka_for_a_while(broker: "Cluster") -> Iterator[str]:
+    """The address of the shared Kafka, for topics of this module's own."""
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - as above
+
+    yield broker.bootstrap
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    made = [topic for topic in admin.list_topics(timeout=30).topics if not topic.startswith("__")]
+    for deleted in admin.delete_topics(made).values():
+        deleted.result(30)
 
 
 @pytest.fixture(scope="session")

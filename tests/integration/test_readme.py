@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from hub.broker.cluster import Cluster
-
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines() if line]
@@ -37,9 +35,9 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def council(tmp_path: Path, broker: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+def council(tmp_path: Path, kafka_for_a_while: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the README's settings file, the addresses of the test's own servers in the place of the council's."""
-    text = SETTINGS[0].replace("kafka-1.example.gov.uk:9092", broker.bootstrap)
+    text = SETTINGS[0].replace("kafka-1.example.gov.uk:9092", kafka_for_a_while)
     text = text.replace("replication = 3", "replication = 1\npartitions = 4")
     text = text.replace("[web.memory]", f"[web]\nport = {free_port()}\n\n[web.memory]")
     text = text.replace("[worker.memory]", f"[worker]\nhealth_port = {free_port()}\n\n[worker.memory]")

@@ -106,11 +106,10 @@ def until(holds: Callable[[], bool], within_s: float = 100.0) -> None:
 
 
 @pytest.fixture(scope="module")
-def kafka(broker: Any) -> str:
+def kafka(kafka_for_a_while: str) -> str:
     """A Kafka with the hub's topics."""
-    topics.apply(KafkaSettings(), broker.bootstrap)
-    address: str = broker.bootstrap
-    return address
+    topics.apply(KafkaSettings(), kafka_for_a_while)
+    return kafka_for_a_while
 
 
 @pytest.fixture
