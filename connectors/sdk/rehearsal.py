@@ -5,7 +5,7 @@ import time
 import tomllib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Signal
@@ -13,7 +13,8 @@ from threading import Thread
 from typing import Any, ClassVar
 from uuid import UUID, uuid5
 
-from connectors.sdk.contract import Connector, Effect, EffectClass, LegacyRecord
+from connectors.sdk.contract import Connector, Effect, EffectClass, LegacyRecord, Progress
+from connectors.sdk.errors import TranslationError
 from connectors.sdk.manifest import Manifest, manifest_of
 from connectors.sdk.records import decode_record
 from connectors.sdk.settings import RUNNER_KEYS, ConnectorSettings, load_settings
@@ -121,24 +122,43 @@ class Rehearsal:
             return connector.apply(effect)
 
     def read_settled(self, running: Running) -> dict[str, list[Any]]:
-        """Everything there is to read, once every kind of work was put in and two readings in a row gave the same positions."""
+        """Everything there is to read, once every kind of work was put in and has ended, and two readings in a row were alike."""
+        under_way: dict[str, str | None] = {}
         for place, work in enumerate(self.manifest().tasks):
-            self.apply_once(running, raise_task(work, self.manifest(), place))
+            effect = raise_task(work, self.manifest(), place)
+            receipt = self.apply_once(running, effect)
+            if not receipt.status.ended:
+                under_way[effect.key] = receipt.reference
         before: Any = None
         deadline = time.monotonic() + self.settle_within_s
         while time.monotonic() < deadline:
             with self.connected(running) as connector:
                 batches = {dataset: list(connector.read(dataset, None)) for dataset in self.manifest().reads}
+                ended = _ended(connector, batches)
             now = {
                 dataset: [record.position for batch in read for record in batch.records]
                 for dataset, read in batches.items()
             }
-            if now == before and all(now.values()):
+            # Two readings alike may both have come before the back office's first step.
+            at_rest = all(key in ended or reference in ended for key, reference in under_way.items())
+            if now == before and all(now.values()) and at_rest:
                 return batches
             before = now
         raise AssertionError(
-            "Read again and again, it never gave the same positions twice in a row, or a dataset stayed empty."
+            "Read again and again, it never gave the same positions twice in a row, or a dataset stayed empty, or no record said "
+            "that the work put in had ended."
         )
+
+
+def _ended(connector: Any, batches: Mapping[str, list[Any]]) -> set[str | None]:
+    """Effect keys and legacy references of the work that has ended, as the records say."""
+    found: set[str | None] = set()
+    for record in (record for read in batches.values() for batch in read for record in batch.records):
+        with suppress(TranslationError):
+            for said in connector.translate(record):
+                if isinstance(said, Progress) and said.status.ended:
+                    found |= {said.effect_key, said.legacy_key}
+    return found - {None}
 
 
 def exemptions(connector: type[Connector[Any]]) -> dict[str, str]:

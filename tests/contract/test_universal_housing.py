@@ -1,6 +1,5 @@
 """Universal Housing does what every connector must, for two councils that differ by settings alone."""
 
-import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateTable
 
 from connectors.sdk.conformance import ConnectorConformance
-from connectors.sdk.rehearsal import Running, folder_of, raise_task
+from connectors.sdk.rehearsal import Running, folder_of
 from connectors.sdk.simulation import BackOffice, Simulator
 from connectors.universal_housing import ledger
 from connectors.universal_housing.connector import UniversalHousing
@@ -49,21 +48,6 @@ class TestUniversalHousing(ConnectorConformance):
         file = running.simulator.folder / "universal_housing.db"
         if file.exists():
             file.rename(file.with_suffix(".away"))
-
-    def read_settled(self, running: Running) -> dict[str, list[Any]]:
-        # The back office looks every few hundredths of a second: let it finish, or two readings might both precede it.
-        for place, work in enumerate(self.manifest().tasks):
-            self.apply_once(running, raise_task(work, self.manifest(), place))
-        deadline = time.monotonic() + self.settle_within_s
-        while self._open_orders(running.simulator):
-            assert time.monotonic() < deadline, "the back office did not finish"
-        return super().read_settled(running)
-
-    def _open_orders(self, simulator: Any) -> int:
-        orders, council = simulator.tables["rmworder"], simulator.council
-        still_open = orders.c.wo_status.in_([council.raised, council.accepted, council.in_progress])
-        with simulator.open() as engine, engine.connect() as connection:
-            return connection.scalar(select(func.count()).where(still_open)) or 0
 
 
 class TestUniversalHousingInAshmere(TestUniversalHousing):

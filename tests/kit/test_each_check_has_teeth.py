@@ -122,7 +122,7 @@ WRONG = {
     ),
     "a value cannot be kept": (
         "test_every_record_it_reads_survives_being_set_aside",
-        ("connector.py", "    return LegacyRecord(", '    values["kind"] = complex(1)\n    return LegacyRecord('),
+        ("connector.py", "    return LegacyRecord(", '    values["weight"] = complex(1)\n    return LegacyRecord('),
         "complex",
     ),
     "an instruction is written twice": (
