@@ -8,6 +8,7 @@ a fault test that injects nothing proves nothing. The environment is read here a
 """
 
 import os
+import re
 import signal
 import time
 from dataclasses import dataclass
@@ -79,29 +80,34 @@ class _Plan:
         return self.passed % self.nth == 0 if self.again else self.passed == self.nth
 
 
+_ASKED = re.compile(
+    r"(?P<place>[a-z.-]+):(?P<again>%?)(?P<nth>[1-9]\d*):(?:(?P<word>kill|raise)|sleep=(?P<seconds>\d+(?:\.\d+)?))"
+)
+
+
 def parse(text: str) -> dict[Failpoint, _Plan]:
     """What the environment asks for.
 
     Raises:
-        ValueError: it does not read like place:nth:action.
+        ValueError: a part of it does not read like place:nth:action, or a place is named twice.
     """
-    plans = {}
+    plans: dict[Failpoint, _Plan] = {}
     for part in filter(None, text.split(",")):
-        place, nth, action = [*part.strip().split(":"), "", ""][:3]
-        word, _, seconds = action.partition("=")
-        number = nth.removeprefix("%")
-        if (
-            place not in list(Failpoint)
-            or not number.isdecimal()
-            or int(number) == 0
-            or word not in {"kill", "raise", "sleep"}
-        ):
+        found = _ASKED.fullmatch(part)
+        if found is None or found["place"] not in list(Failpoint) or found["place"] in plans:
             raise ValueError(
-                f"{ENVIRONMENT}: {part!r} does not read like worker.sent:3:kill. Places: {', '.join(Failpoint)}. "
-                "Actions: kill, raise, sleep=SECONDS."
+                f"{ENVIRONMENT}: {part!r} does not read like worker.sent:3:kill, or its place is named twice. "
+                f"Places: {', '.join(Failpoint)}. Actions: kill, raise, sleep=SECONDS."
             )
-        plans[Failpoint(place)] = _Plan(int(number), nth.startswith("%"), word, float(seconds or 0))
+        plans[Failpoint(found["place"])] = _Plan(
+            int(found["nth"]), bool(found["again"]), found["word"] or "sleep", float(found["seconds"] or 0)
+        )
     return plans
+
+
+def armed() -> tuple[str, ...]:
+    """The places at which something will happen; none in any run but a fault test's."""
+    return tuple(_plans)
 
 
 _plans = parse(os.environ.get(ENVIRONMENT, ""))

@@ -18,6 +18,8 @@ import structlog
 from pydantic import BaseModel
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from hub import failpoints
+
 _QUIET = ("aiokafka", "kafka", "faust", "mode", "zeep", "asyncssh", "uvicorn.access")
 """Libraries whose INFO says what each of their parts does: of use only in finding a fault of theirs."""
 _REPEATERS = ("aiokafka", "kafka")
@@ -65,6 +67,12 @@ def configure(level: str, process: str) -> None:
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_crash
     threading.excepthook = lambda args: _log_crash(args.exc_type, args.exc_value, args.exc_traceback)
+    if places := failpoints.armed():
+        structlog.get_logger().warning(
+            "faults are injected into this process; in production unset the variable",
+            variable=failpoints.ENVIRONMENT,
+            places=places,
+        )
 
 
 class _Unfailing:

@@ -56,8 +56,13 @@ def _request(heard: Heard, event: RequestReceived) -> dict[str, object]:
         lgsl=event.data.lgsl,
     )
     first = heard.request
-    keep = first is not None and (first.at, first.request) <= (request.at, request.request)
-    return {"request": first if keep else request, "facts": _facts(heard.facts, event.data.facts, event.effectiveat)}
+    winner = request if first is None else min(first, request, key=_precedence)
+    return {"request": winner, "facts": _facts(heard.facts, event.data.facts, event.effectiveat)}
+
+
+def _precedence(request: RequestHeard) -> tuple[object, ...]:
+    """Of two requests of one case the first one counts; every field, so that no two differ and are alike here."""
+    return request.at, request.request, request.received, request.council, request.channel, str(request.lgsl)
 
 
 def _raising(

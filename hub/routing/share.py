@@ -1,4 +1,4 @@
-"""What one partition's records of a round come to: decoded, put to `step`, encoded, one by one. Pure; the round sends and writes it.
+"""What one partition's records of a round come to: decoded, put to `step`, encoded, one by one. No I/O; the round sends and writes it.
 
 A record that cannot be used becomes a dead letter, and the ones behind it go on. Nothing of a record counts unless all of it works.
 """

@@ -118,7 +118,6 @@ class _Expected:
 
     asked: bool = False
     done: set[str] = field(default_factory=set)
-    expired: int = 0
 
     @property
     def raised(self) -> list[str]:
@@ -145,8 +144,6 @@ def _fold(records: Iterable[Record]) -> dict[str, _Expected]:
                 case.asked = True
             case "case.task-status-changed.v1" if event["data"]["status"] == "completed":
                 case.done.add(event["data"]["task"])
-            case "case.deadline-expired.v1":
-                case.expired += 1
     return cases
 
 
@@ -204,6 +201,12 @@ def _judge_cases(verdict: Verdict, expected: Mapping[str, _Expected], sql: sqlit
                 verdict.lost.append(f"{kind} in the timeline of {case}")
             elif told[kind] > number:
                 verdict.doubled.append(f"{kind} in the timeline of {case}")
+
+
+def statuses_of(database: Path) -> dict[str, str]:
+    """Every case that the worker holds, and how it stands."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as sql:
+        return dict(sql.execute("select reference, status from cases").fetchall())
 
 
 def _judge_progress(verdict: Verdict, given: Sequence[Record], sql: sqlite3.Connection, group: str) -> None:

@@ -1,4 +1,4 @@
-"""Twenty-four ways to spoil a record. Each takes a good event, as it travels, and gives what somebody might put on a topic in its place."""
+"""Ways to spoil a record. Each takes a good event, as it travels, and gives what somebody might put on a topic in its place."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -61,6 +61,7 @@ def test_a_worker_struck_again_and_again_loses_nothing_and_doubles_nothing(
     while stream.is_alive() or struck[Fault.KILL] < kills:
         strike = nemesis.next()
         time.sleep(strike.after_s)
+        assert worker.process.poll() is None, "it ended by itself"
         struck[strike.fault] += 1
         if strike.fault is Fault.FREEZE:
             worker.process.send_signal(signal.SIGSTOP)
@@ -68,7 +69,7 @@ def test_a_worker_struck_again_and_again_loses_nothing_and_doubles_nothing(
             worker.process.send_signal(signal.SIGCONT)
             continue
         worker.process.send_signal(signal.SIGKILL if strike.fault is Fault.KILL else signal.SIGTERM)
-        worker.process.wait(60)
+        assert worker.process.wait(60) in ({-signal.SIGKILL} if strike.fault is Fault.KILL else {0, -signal.SIGTERM})
         worker = start(site)
     site.applies_everything(within_s=600)
 

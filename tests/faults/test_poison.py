@@ -10,12 +10,12 @@ from confluent_kafka import Producer
 
 from connectors.sdk.simulation import BackOffice
 from tests.faults.conftest import environment, eventually
-from tests.faults.oracles import Record, dump
+from tests.faults.oracles import Record, dump, statuses_of
 from tests.faults.poison import KINDS, Spoilt
 from tests.faults.test_connectors import all_of, ends
 from tests.oracle import legacy
 from tests.sites.connector import ConnectorSite
-from tests.sites.worker import PARTITIONS, Site, Tipping, WorkerProcess, until
+from tests.sites.worker import PARTITIONS, Site, Tipping, WorkerProcess
 
 Start = Callable[..., WorkerProcess]
 
@@ -59,13 +59,14 @@ def test_poison_on_case_events(site: Site, start: Start, seen: Callable[[str], N
         site.send(*good[place % len(good)].story())
         site.sent()
     site.applies_everything()
-    until(lambda: worker.process.poll() is None)
+    assert worker.process.poll() is None
 
     letters_are_whole(dump(site.kafka, "case-events-dlq", site.begin["case-events-dlq"]), spoilt)
-    finished = {reference for reference, case in site.cases().items() if case.status == "finished"}
+    stored = statuses_of(site.folder / "worker.db")
+    finished = {reference for reference, status in stored.items() if status == "finished"}
     harmless = {each.key.decode() for each in spoilt.values() if each.harmless and each.key}
     assert finished == {request.reference for request in good}
-    assert set(site.cases()) == finished | harmless
+    assert set(stored) == finished | harmless
     seen(f"{len(spoilt)} kinds, {len(spoilt) - len(harmless)} set aside, {len(harmless)} harmless and applied")
 
 

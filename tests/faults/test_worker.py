@@ -94,7 +94,7 @@ def test_a_record_the_hub_fails_on_is_set_aside_once_and_the_rest_flows(
 
     worker = start(site, "worker.routed:%50:raise")
     site.applies_everything()
-    until(lambda: worker.process.poll() is None)
+    assert worker.process.poll() is None
 
     letters = dump(site.kafka, "case-events-dlq", site.begin["case-events-dlq"])
     given = {(r.partition, r.offset): r.value for r in dump(site.kafka, "case-events", site.begin["case-events"])}
@@ -139,7 +139,7 @@ def test_a_deadline_that_passed_while_nobody_looked_is_raised_once(
 
 @pytest.mark.fault(
     "T46",
-    "the whole topic is read again: the consumer group and the progress are set back to the beginning, the cases kept",
+    "the whole topic is read again: the worker's progress is set back to the beginning, its cases are kept",
     invariants="I2 I4",
     oracle="O2 O4",
     twins=("cases-are-forgotten",),

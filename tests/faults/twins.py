@@ -16,6 +16,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).parents[2]
+MUTANTS = Path(__file__).parent / "mutants"
 
 
 def wanted(arguments: list[str]) -> dict[str, list[str]]:
@@ -31,25 +32,30 @@ def wanted(arguments: list[str]) -> dict[str, list[str]]:
     return tests
 
 
-def red(mutant: str, tests: list[str]) -> dict[str, str]:
-    """How each test ended with its protection off: red, green or ill."""
+def check(mutant: str) -> None:
+    """End when a mutant cannot be made any more: what it changes has another name, and every test would fail for that alone."""
+    environment = {**os.environ, "HUB_MUTANT": mutant, "PYTHONPATH": str(MUTANTS)}
+    done = subprocess.run([sys.executable, "-c", "pass"], env=environment, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{mutant} cannot be made: {done.stderr.strip()}")
+
+
+def ends(mutant: str, tests: list[str]) -> dict[str, str]:
+    """How each test ended with its protection off: red by an assertion, green, or ill by anything else."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "junit.xml"
         command = [sys.executable, "-m", "pytest", "-q", "--tb=line", f"--junit-xml={file}", *tests]
         subprocess.run(
             command, cwd=ROOT, check=False, env={**os.environ, "HUB_MUTANT": mutant}, stdout=subprocess.DEVNULL
         )
-        found = {}
+        found = dict.fromkeys((test.rpartition("::")[2] for test in tests), "ill (not run)")
         for case in ET.parse(file).iter("testcase"):
             failure, error = case.find("failure"), case.find("error")
-            by_assertion = failure is not None and "AssertionError" in (failure.get("message") or "")
-            how = (
-                "green"
-                if failure is None and error is None
-                else "red"
-                if by_assertion or failure is not None
-                else "ill"
-            )
+            if failure is None and error is None:
+                how = "green"
+            else:
+                said = "" if failure is None else failure.get("message") or ""
+                how = "red" if said.startswith(("AssertionError", "assert ")) else f"ill ({said.splitlines()[0][:60]})"
             found[str(case.get("name"))] = how
         return found
 
@@ -62,7 +68,8 @@ def main() -> int:
         sys.exit("No test names a twin: that is an error, not a success.")
     for mutant, tests in sorted(twins.items()):
         began = time.monotonic()
-        for test, how in red(mutant, tests).items():
+        check(mutant)
+        for test, how in ends(mutant, tests).items():
             wrong += how != "red"
             print(f"{mutant:<28} {how:<6} {test}", flush=True)
         print(f"{'':<28} {time.monotonic() - began:.0f} s", flush=True)

@@ -34,11 +34,15 @@ def records_have_drawn_ids() -> None:
 
 
 def deadlines_are_drawn() -> None:
-    """A deadline is another event each time the timer looks, and nobody notes that it was published."""
-    from hub.memory.sqlite import SqliteStore  # noqa: PLC0415 - as above
+    """A deadline is another event each time it is published, and two workers look at once."""
     from hub.routing import deadlines  # noqa: PLC0415 - as above
 
-    swap(SqliteStore, "mark_published", lambda *_: None)
+    publish = deadlines.DeadlineTimer._publish
+
+    async def twice(self: Any, *arguments: Any) -> None:
+        await asyncio.gather(publish(self, *arguments), publish(self, *arguments))
+
+    swap(deadlines.DeadlineTimer, "_publish", twice)
     swap(deadlines, "output_id", lambda *_: uuid4())
 
 

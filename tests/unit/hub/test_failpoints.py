@@ -41,7 +41,22 @@ def test_every_second_passing_can_fail() -> None:
     assert passing("worker.sent:%2:raise").stderr.rstrip().endswith(f"{Injected.__name__}: worker.sent")
 
 
-@pytest.mark.parametrize("text", ["worker.sent", "worker.snt:1:kill", "worker.sent:0:kill", "worker.sent:1:explode"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "worker.sent",
+        "worker.snt:1:kill",
+        "worker.sent:0:kill",
+        "worker.sent:1:explode",
+        "worker.sent:1:sleep",
+        "worker.sent:1:sleep=-1",
+        "worker.sent:1:kill=3",
+        "worker.sent:1:kill:5",
+        "worker.sent:1:kill,worker.sent:2:kill",
+    ],
+)
 def test_a_misspelt_fault_ends_the_process_instead_of_proving_nothing(text: str) -> None:
-    with pytest.raises(ValueError, match=r"does not read like worker\.sent:3:kill\. Places: web\.committed,"):
+    with pytest.raises(
+        ValueError, match=r"does not read like worker\.sent:3:kill, or its place is named twice\. Places: web"
+    ):
         parse(text)
