@@ -27,6 +27,7 @@ from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.reach import Reach
 from hub.edge.source_runner import BROKEN_FOR_S, Edge
 from hub.edge.wrapping import KINDS, report
+from hub.errors import RestartMe
 from hub.failpoints import Failpoint, reach
 from schemas.tasks import TaskChanged, TaskRaised, TaskStatus, TaskWithdrawn
 from schemas.topics import CASE_EVENTS, TASKS, UnreadableEvent
@@ -35,6 +36,8 @@ PART = "tasks"
 _AT_ONCE = 50
 _POLL_S = 0.5
 _SHOW_LIFE_S = 3.0
+_WITHOUT_PARTITIONS_S = 45.0
+"""kafka-python 3.0.12 has been seen to join, to be told to join again, and to say nothing more: a group of one, and nobody in it."""
 _MAKE_AGAIN_S = 1.0
 """Until a connector that reaches for its system as it is made is made again."""
 _NEVER_SENT = Receipt(status=TaskStatus.CANCELLED, reason="It was withdrawn before it reached the department's system.")
@@ -64,7 +67,7 @@ class SinkRunner:
         self._edge, self._manifest, self._receiver = edge, manifest, receiver
         self._reach = Reach(connect, edge.speaker.connector)
         self._topic = TASKS[manifest.department]
-        self._assigned = False
+        self._assigned_at = time.monotonic()
         self._outgoing: list[Outgoing] = []
         self._done: dict[tuple[str, int], Place] = {}
         self._log = structlog.get_logger().bind(connector=edge.speaker.connector)
@@ -90,13 +93,18 @@ class SinkRunner:
             self._receiver.close()
 
     def _look_at_membership(self) -> None:
-        """A member without partitions hears of nothing and would look well."""
+        """A member without partitions hears of nothing and would look well.
+
+        Raises:
+            RestartMe: it has had none for longer than its group waits for a member that has died.
+        """
+        now = time.monotonic()
         if self._receiver.assigned():
-            self._assigned = True
+            self._assigned_at = now
             self._edge.conditions.well(PART)
-        elif self._assigned:
-            self._edge.conditions.away(
-                PART, f"Kafka has given every partition of {self._topic.name} to another member."
+        elif now - self._assigned_at > _WITHOUT_PARTITIONS_S:
+            raise RestartMe(
+                f"Kafka has given this member no partition of {self._topic.name} for {_WITHOUT_PARTITIONS_S:.0f} s."
             )
 
     def _flush(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.errors import CommitFailedError, KafkaError, KafkaTimeoutError
+from kafka.errors import CommitFailedError, KafkaError, KafkaTimeoutError, RebalanceInProgressError
 
 from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer
 from hub.edge.messages import Incoming, Place
@@ -13,6 +13,7 @@ from hub.errors import ConfigurationError, RestartMe
 from hub.settings import KafkaSettings
 
 _SESSION_MS = 30_000
+_LOOK_S = 0.1
 
 
 class Receiver:
@@ -32,7 +33,6 @@ class Receiver:
     def __init__(self, settings: KafkaSettings, bootstrap: str, group: str, member: str, topics: Sequence[str]) -> None:
         try:
             self._consumer = KafkaConsumer(
-                *topics,
                 **connection(settings, bootstrap),
                 client_id=member,
                 group_id=group,
@@ -47,6 +47,21 @@ class Receiver:
                 metrics_enabled=False,
             )
         except KafkaError as error:
+            raise does_not_answer(bootstrap, error) from error
+        self._subscribe(bootstrap, topics)
+
+    def _subscribe(self, bootstrap: str, topics: Sequence[str]) -> None:
+        """Join once the topics are known: a member that joins before leads its group to an empty assignment, and has to join again."""
+        until = time.monotonic() + ANSWER_WITHIN_S
+        try:
+            self._consumer.subscribe(list(topics))
+            # This asks the brokers; the first `poll` is what joins.
+            while not self._consumer.topics().issuperset(topics):
+                if time.monotonic() > until:
+                    raise KafkaTimeoutError
+                time.sleep(_LOOK_S)
+        except KafkaError as error:
+            self.close()
             raise does_not_answer(bootstrap, error) from error
 
     def poll(self, within_s: float, at_most: int) -> list[Incoming]:
@@ -83,7 +98,7 @@ class Receiver:
             offsets[TopicPartition(place.topic, place.partition)] = OffsetAndMetadata(place.offset + 1, "", -1)
         try:
             self._consumer.commit(offsets, timeout_ms=round(ANSWER_WITHIN_S * 1000))
-        except CommitFailedError:
+        except (CommitFailedError, RebalanceInProgressError):
             return False
         except KafkaError as error:
             raise RestartMe(f"Committing offsets to Kafka failed ({type(error).__name__}).") from error

@@ -20,10 +20,12 @@ from connectors.sdk import (
     SinkConnector,
     UnmappedCode,
 )
+from hub.edge import sink_runner
 from hub.edge.memory import Kind, State
 from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.sink_runner import SinkRunner
 from hub.edge.source_runner import Edge
+from hub.errors import RestartMe
 from schemas.envelope import Department, output_id
 from schemas.references import case_reference
 from schemas.tasks import (
@@ -107,6 +109,7 @@ class Topic:
     def __init__(self, edge: Edge) -> None:
         self._edge, self._records, self._read = edge, list[Incoming](), 0
         self.committed = -1
+        self.given_away = False
 
     def put(self, *instructions: Instruction) -> None:
         for each in instructions:
@@ -120,7 +123,7 @@ class Topic:
         return batch
 
     def assigned(self) -> set[tuple[str, int]]:
-        return {("housing-tasks", 0)}
+        return set() if self.given_away else {("housing-tasks", 0)}
 
     def stay(self) -> None:
         """It does."""
@@ -426,6 +429,16 @@ def test_an_instruction_in_hand_when_the_process_stops_is_no_dead_letter_and_is_
     hub.give()
 
     assert hub.said() == [(ACCEPTED, False)]
+
+
+def test_a_member_that_is_given_no_partition_asks_for_a_fresh_start(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sink_runner, "_WITHOUT_PARTITIONS_S", -1.0)
+    hub.topic.given_away = True
+
+    with pytest.raises(RestartMe, match="Kafka has given this member no partition of housing-tasks"):
+        hub.give(raised())
+
+    assert hub.said() == []
 
 
 def test_an_instruction_waits_while_the_legacy_system_is_away_and_goes_in_when_it_returns(hub: Hub) -> None:
