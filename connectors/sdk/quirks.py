@@ -120,8 +120,12 @@ class DateQuirk(Quirk[date]):
         return None if day in self.sentinels else day
 
     def write(self, day: date | None) -> str:
-        """The day as the legacy system wants it."""
-        return self.when_missing if day is None else day.strftime(self.formats[0])
+        """The day as the legacy system wants it.
+
+        Raises:
+            TranslationError: the system would read it as none.
+        """
+        return self.when_missing if day is None else _no_sentinel(day, self.sentinels).strftime(self.formats[0])
 
 
 class RepeatedHour(StrEnum):
@@ -175,8 +179,22 @@ class MomentQuirk(Quirk[datetime]):
         return moment.replace(tzinfo=zone, fold=0).astimezone(UTC).astimezone(zone)
 
     def write(self, moment: datetime | None) -> str:
-        """The moment on the legacy system's clock, as it wants it written."""
-        return self.when_missing if moment is None else moment.astimezone(ZoneInfo(self.zone)).strftime(self.formats[0])
+        """The moment on the legacy system's clock, as it wants it written.
+
+        Raises:
+            TranslationError: the system would read it as none.
+        """
+        return self.when_missing if moment is None else self.wall_time(moment).strftime(self.formats[0])
+
+    def wall_time(self, moment: datetime) -> datetime:
+        """The moment on the legacy system's clock, without a zone, for whoever writes it as it is.
+
+        Raises:
+            TranslationError: the system would read it as none.
+        """
+        there = moment.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
+        _no_sentinel(there.date(), self.sentinels)
+        return there
 
 
 class IdentifierQuirk(Quirk[str]):
@@ -363,6 +381,15 @@ def _text(raw: object) -> str:
 
 _TOO_FINE = re.compile(r"(\.\d{6})\d+")
 """SQL Server writes seven decimals of a second, strptime reads six."""
+
+
+def _no_sentinel(day: date, sentinels: tuple[date, ...]) -> date:
+    if day in sentinels:
+        raise TranslationError(
+            "a day that means none in this system cannot be written there. Correct the date of the request, or order by hand.",
+            code="sentinel-day",
+        )
+    return day
 
 
 def _in_formats(text: str, formats: tuple[str, ...]) -> datetime:

@@ -237,7 +237,7 @@ def what_may_change(task: Task, case: str, meanings: Meanings) -> dict[str, obje
 
     The description begins with the case reference, which people read out; a place follows only for work outdoors.
     """
-    due = task.due.astimezone(meanings.zone).replace(tzinfo=None, microsecond=0) if task.due else NO_DATE
+    due = meanings.moment.wall_time(task.due).replace(microsecond=0) if task.due else NO_DATE
     words = (case, task.facts.location_text if task.work is Work.ESTATE_CLEARANCE else None, task.asks)
     return {"due": due, "description": meanings.description.cut(" ".join(word for word in words if word))}
 

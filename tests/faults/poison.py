@@ -43,6 +43,7 @@ def _long(good: bytes) -> bytes:
 
 
 KINDS: Mapping[str, Callable[[bytes, bytes], Spoilt]] = {
+    "nothing at all": lambda _, __: Spoilt(None, None),
     "empty": lambda _, key: Spoilt(b"", key),
     "null": lambda _, key: Spoilt(None, key),
     "hundred bytes of 0xff": lambda _, key: Spoilt(b"\xff" * 100, key),

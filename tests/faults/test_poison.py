@@ -32,8 +32,8 @@ def put(kafka: str, topic: str, spoilt: Iterable[Spoilt]) -> None:
 
 def letters_are_whole(letters: list[Record], poison: Mapping[str, Spoilt]) -> None:
     """Every record that holds no event lies there once, byte for byte, with a code and a reason."""
-    names = {(each.key, each.value): name for name, each in poison.items()}
-    aside = Counter(names.get((each.key, each.value), "a record nobody put there") for each in letters)
+    names = {(each.key or b"", each.value or b""): name for name, each in poison.items()}
+    aside = Counter(names.get((each.key or b"", each.value or b""), "a record nobody put there") for each in letters)
     assert aside == Counter(name for name, each in poison.items() if not each.harmless)
     for letter in letters:
         assert {"code", "reason", "topic", "partition", "offset", "component"} <= letter.headers.keys()

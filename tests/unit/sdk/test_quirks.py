@@ -61,6 +61,14 @@ def test_a_sentinel_date_is_no_date(raw: object) -> None:
     assert DateQuirk().read(record(cot=raw), "cot") is None
 
 
+def test_a_day_that_would_be_read_as_none_is_not_written() -> None:
+    with pytest.raises(TranslationError, match="a day that means none in this system cannot be written") as caught:
+        DateQuirk().write(date(1900, 1, 1))
+    assert caught.value.code == "sentinel-day"
+    with pytest.raises(TranslationError, match="a day that means none"):
+        MomentQuirk().write(datetime(2099, 12, 31, 23, 59, tzinfo=UTC))
+
+
 @pytest.mark.parametrize(
     ("raw", "form"),
     [("03/11/2026", "%d/%m/%Y"), ("03-Nov-2026", "%d-%b-%Y"), ("03112026", "%d%m%Y"), (20261103, "%Y%m%d")],
