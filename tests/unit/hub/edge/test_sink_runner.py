@@ -7,6 +7,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from connectors.sdk import (
     ConnectorSettings,
@@ -52,6 +53,8 @@ class Register(SinkConnector[ConnectorSettings]):
         super().__init__(ConnectorSettings(retry_after_s=0.001, retry_at_most_s=0.001))
         self.written: dict[str, Receipt] = {}
         self.tried: list[Effect] = []
+        self.in_session: Callable[[], object] = lambda: None
+        """What happens before every write, for it has only one connection."""
         self.before_write: list[Callable[[], object]] = []
         """What happens instead of the next write, one for each."""
         self.after_write: list[Callable[[], object]] = []
@@ -66,6 +69,7 @@ class Register(SinkConnector[ConnectorSettings]):
 
     def apply(self, effect: Effect) -> Receipt:
         self.tried.append(effect)
+        self.in_session()
         _next(self.before_write)
         if self.answers:
             return cast("Receipt", self.answers.pop(0))
@@ -140,6 +144,8 @@ class Hub:
         self.edge, self.register, self.topic = edge, Register(), Topic(edge)
         self.making: list[Callable[[], object]] = []
         """What happens when the connector is made, one for each time."""
+        self.sessions: list[Callable[[], object]] = []
+        """What happens before every write of the connector that is made next, as long as it lives; one for each connector."""
         self._posted = posted
         facts = {"product": "a register", "versions_tried": (), "owner": "us", "surface": "database"}
         self._manifest = Manifest.model_validate(
@@ -156,6 +162,7 @@ class Hub:
 
     def _make(self) -> Register:
         _next(self.making)
+        self.register.in_session = self.sessions.pop(0) if self.sessions else lambda: None
         return self.register
 
     def said(self) -> list[tuple[str, bool]]:
@@ -281,8 +288,7 @@ def test_what_may_have_been_written_stays_so_until_a_look_or_a_receipt_says_othe
     edge: Edge, posted: Any, effect_class: EffectClass
 ) -> None:
     hub, first, last = Hub(edge, posted, effect_class), raised(), withdrawn()
-    in_hand = fails(ValueError("a defect of this connector"))
-    hub.register.before_write = [in_hand, in_hand] if effect_class is EffectClass.B else [in_hand]
+    hub.register.before_write = [fails(ValueError("a defect of this connector"))] * 2
     hub.give(first)
     hub.register.before_write = [no_code()]
     hub.register.when_looking = [no_code()]
@@ -353,9 +359,7 @@ def test_a_task_that_is_raised_again_waits_for_what_lies_aside_of_the_first(hub:
     assert [effect.earlier for effect in hub.register.tried[-3:]] == ["00000001", None, "00000003"]
 
 
-@pytest.mark.parametrize(
-    "defect", [OSError("full"), RuntimeError("loop"), AssertionError("never"), sqlite3.OperationalError("locked")]
-)
+@pytest.mark.parametrize("defect", [RuntimeError("loop"), AssertionError("never"), sqlite3.OperationalError("locked")])
 def test_whatever_fails_in_a_connector_sets_its_instruction_aside_and_the_next_one_flows(
     hub: Hub, defect: Exception
 ) -> None:
@@ -370,6 +374,66 @@ def test_whatever_fails_in_a_connector_sets_its_instruction_aside_and_the_next_o
 
     assert [said.data.task for said in hub.reports()] == ["check-stairs", "check-home"]
     assert len(hub.register.tried) == 2
+
+
+@pytest.mark.parametrize("effect_class", [EffectClass.A, EffectClass.B, EffectClass.C])
+@pytest.mark.parametrize("broke", [ConnectionResetError("by peer"), sqlite3.OperationalError("gone away")])
+def test_a_connector_whose_session_broke_goes_on_with_a_new_one_and_loses_nothing(
+    edge: Edge, posted: Any, effect_class: EffectClass, broke: Exception
+) -> None:
+    hub = Hub(edge, posted, effect_class)
+    hub.sessions = [fails(broke)]
+
+    hub.give(*(raised(task=f"check-home-{number}") for number in range(10)))
+
+    assert len(hub.said()) == 10
+    assert hub.letters() == []
+
+
+@pytest.mark.parametrize("defect", [RuntimeError("loop"), sqlite3.OperationalError("gone away")])
+def test_a_connector_that_fails_whatever_it_is_given_rests_and_the_topic_keeps_its_instructions(
+    hub: Hub, defect: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    instructions = [raised(task=f"check-home-{number}") for number in range(10)]
+    hub.register.before_write = [*[fails(defect)] * 20, hub.edge.stop.set]
+
+    with capture_logs() as lines:
+        hub.give(*instructions)
+    assert hub.letters() == ["defect"] * 3
+    (told,) = {line["reason"] for line in lines if line["event"] == "stopped; a person should look"}
+    assert told == (
+        f"{type(defect).__name__} in the connector's apply; this is a defect of the connector. "
+        "The 3 instructions before this one failed too, and none has gone in since."
+    )
+    hub.give()
+
+    assert [said.data.task for said in hub.reports()] == [each.data.task for each in instructions[3:]]
+
+
+def test_defects_with_a_receipt_between_them_are_no_reason_to_rest(hub: Hub) -> None:
+    bad = fails(ValueError("one kind of work"))
+    hub.register.before_write = [bad, bad, lambda: None] * 5
+
+    hub.give(*(raised(task=f"check-home-{number}") for number in range(10)))
+
+    assert (len(hub.letters()), len(hub.said())) == (5, 5)
+
+
+def test_a_write_that_a_broken_connection_cut_short_is_looked_up_and_waits_as_long_as_that_fails(hub: Hub) -> None:
+    first = raised()
+    hub.register.after_write = [fails(ConnectionResetError("by peer"))]
+    hub.register.when_looking = [fails(BrokenPipeError("gone"))] * 5
+
+    with capture_logs() as lines:
+        hub.give(first)
+
+    assert (hub.said(), hub.letters()) == ([(ACCEPTED, False)], [])
+    assert len(hub.register.tried) == 1
+    (told,) = [line["reason"] for line in lines if line.get("outcome") == "away"]
+    assert told == (
+        "ConnectionResetError in the connector's apply: its connection broke, and whether it wrote is not known. Tried again later."
+    )
 
 
 def test_a_connector_that_answers_with_something_else_than_a_receipt_has_a_defect(hub: Hub) -> None:
