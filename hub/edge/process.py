@@ -211,7 +211,7 @@ class ConnectorThreads:
         except ConnectorConfigurationError as error:
             self._failures.append(ConfigurationError(f"[connectors.{self._chosen.name}] {error}"))
         except (*GONE, ProgrammingError) as error:
-            # A connector's own database cannot come here: whatever a connector raises is caught where it is asked.
+            # Our own memory, for whatever a connector raises is caught, and whatever it answers is checked, where it is asked.
             self._failures.append(trouble(self._engine, self._chosen.name, error))
         except BaseException as error:  # noqa: BLE001 - raised again by the main thread
             self._failures.append(error)

@@ -223,7 +223,7 @@ class SinkRunner:
             try:
                 found = connector.find(effect) if in_doubt and looks else None
                 in_doubt = in_doubt and not looks
-                receipt = _receipt(found or connector.apply(effect))
+                receipt = _receipt(connector.apply(effect) if found is None else found)
             except RetryLater as error:
                 self._edge.conditions.away(PART, str(error))
                 self._wait(backoff.next())
@@ -339,10 +339,12 @@ def _receipt(answer: object) -> Receipt:
 
     Raises:
         TypeError: it is not.
+        ValueError: it is one that the ledger cannot keep.
     """
     if not isinstance(answer, Receipt):
         raise TypeError(f"a {type(answer).__name__} instead of a receipt")
-    return answer
+    # Made anew, for its class may be the connector's own, which need not check anything.
+    return Receipt(status=answer.status, reference=answer.reference, reason=answer.reason)
 
 
 def _now_ms() -> int:

@@ -14,11 +14,12 @@ has the same ids, and every consumer ignores the second.
 The connector says what a record means; `wrapping.wrap` makes it events: facts for subscribers, and for the case what became of its task.
 """
 
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from threading import Event as Signal
 from typing import Any
@@ -26,7 +27,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from connectors.sdk.contract import Batch, LegacyRecord, Progress, Said, SourceConnector
+from connectors.sdk.contract import Batch, Fact, LegacyRecord, Progress, Said, SourceConnector
 from connectors.sdk.errors import ContractBroken, RetryLater, TranslationError
 from connectors.sdk.records import decode_record, encode_record
 from hub.dead_letters.letter import record_letter, settled
@@ -135,7 +136,8 @@ class SourceRunner:
         """What the connector reads. What fails here is the connector, and nothing that is done with a batch."""
         after = self._edge.memory.checkpoint(self._dataset)
         try:
-            yield from connector.read(self._dataset, after)
+            for answer in connector.read(self._dataset, after):
+                yield _batch(answer)
         except ON_PURPOSE:
             raise
         except Exception as error:
@@ -177,12 +179,13 @@ class SourceRunner:
             under_way: effect keys of the instructions that may have been writing it when it was read.
         """
         try:
-            said = list(connector.translate(record))
+            said = [_thing_said(item) for item in connector.translate(record)]
         except ON_PURPOSE:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the records behind this one go on
             return self._puzzle(record, error)
         try:
+            # Only our own memory is asked with what was checked: whatever else fails there ends the process, and blames no record.
             effects = self._effects_of(said, under_way)
         except TranslationError as error:
             return self._puzzle(record, error)
@@ -322,6 +325,37 @@ class _Puzzle:
     record: LegacyRecord
     code: str
     reason: str
+
+
+def _batch(answer: object) -> Batch:
+    """What a connector read, if it is a batch.
+
+    Raises:
+        TypeError: it is not, or its checkpoint cannot be kept.
+        ValueError: its checkpoint cannot be kept.
+    """
+    if not isinstance(answer, Batch):
+        raise TypeError(f"a {type(answer).__name__} instead of a batch")
+    records = tuple(answer.records)
+    for record in records:
+        if not isinstance(record, LegacyRecord):
+            raise TypeError(f"a {type(record).__name__} in a batch instead of a legacy record")
+    return Batch(records=records, checkpoint=json.loads(json.dumps(dict(answer.checkpoint))))
+
+
+def _thing_said(item: object) -> Said:
+    """What a connector makes of a record, if it is a fact or progress.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: it is progress that the memory cannot be asked about.
+    """
+    if isinstance(item, Progress):
+        # As a receipt's, its class may be the connector's own.
+        return Progress(**{part.name: getattr(item, part.name) for part in fields(Progress)})
+    if isinstance(item, Fact):
+        return item
+    raise TypeError(f"a {type(item).__name__} instead of a fact or progress")
 
 
 def _outgoing(understood: Iterable[Wrapped]) -> list[Outgoing]:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
@@ -63,6 +64,10 @@ class Register(SinkConnector[ConnectorSettings]):
         """What happens instead of the next look-up, one for each."""
         self.answers: list[Any] = []
         """What is answered instead of the next receipts, while nothing is written."""
+        self.spoil: list[Callable[[], object]] = []
+        """What is answered instead of the next receipts, while everything is written."""
+        self.found: list[Any] = []
+        """What the next look-ups answer."""
 
     def check(self) -> None:
         """It is always there."""
@@ -78,10 +83,12 @@ class Register(SinkConnector[ConnectorSettings]):
         reference = effect.earlier or f"{len(self.written) + 1:08}"
         self.written[effect.key] = Receipt(status=CANCELLED if withdrawn else ACCEPTED, reference=reference)
         _next(self.after_write)
-        return self.written[effect.key]
+        return cast("Receipt", self.spoil.pop(0)()) if self.spoil else self.written[effect.key]
 
     def find(self, effect: Effect) -> Receipt | None:
         _next(self.when_looking)
+        if self.found:
+            return cast("Receipt", self.found.pop(0))
         return self.written.get(effect.key)
 
 
@@ -445,6 +452,50 @@ def test_a_connector_that_answers_with_something_else_than_a_receipt_has_a_defec
     hub.give(first)
 
     assert hub.said() == [(ACCEPTED, False)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unchecked(Receipt):
+    """A connector's own kind of receipt."""
+
+    def __post_init__(self) -> None:
+        """Nothing is checked."""
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"status": None},
+        {"status": "done"},
+        {"status": ACCEPTED, "reference": "a\ud800"},
+        {"status": ACCEPTED, "reference": "a\0"},
+        {"status": REJECTED, "reason": ["no such property"]},
+    ],
+)
+@pytest.mark.parametrize("kind", [Receipt, Unchecked])
+def test_what_was_written_with_a_receipt_that_the_ledger_cannot_keep_is_looked_up_and_not_written_again(
+    hub: Hub, kind: type[Receipt], bad: dict[str, Any]
+) -> None:
+    first, other = raised(), raised(task="check-stairs")
+    hub.register.spoil = [lambda: kind(**bad)]
+
+    hub.give(first, other)
+
+    assert [effect.key for effect in hub.register.tried] == [first.id.hex, other.id.hex]
+    assert (len(hub.said()), hub.letters(), hub.unfinished()) == (2, [], 0)
+
+
+@pytest.mark.parametrize("found", [False, "", 0])
+def test_a_look_up_that_finds_neither_a_receipt_nor_nothing_is_a_defect_and_nothing_is_written_again(
+    hub: Hub, found: Any
+) -> None:
+    first = raised()
+    hub.register.after_write = [went_silent()]
+    hub.register.found = [found, found]
+
+    hub.give(first)
+
+    assert (len(hub.register.tried), hub.letters()) == (1, ["defect"])
 
 
 def test_a_refusal_in_more_words_than_a_case_can_be_told_is_a_defect_and_goes_through_once_it_is_mended(
