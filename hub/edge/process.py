@@ -131,7 +131,7 @@ class ConnectorThreads:
         manifest = chosen.manifest
         self._chosen, self._stop = chosen, stop
         self._failures: list[BaseException] = []
-        self._engine = open_engine(settings.database_url(chosen.process.memory))
+        self._engine = open_engine(settings.database_url(chosen.process.memory), chosen.name)
         memory = EdgeMemory(self._engine, chosen.name)
         self._metrics = ConnectorMetrics()
         self._conditions = Conditions([*manifest.reads, *([PART] if manifest.tasks else [])])
