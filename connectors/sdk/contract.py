@@ -257,7 +257,7 @@ class SinkConnector(Connector[Settings]):
 
         Raises:
             RetryLater: nothing was written.
-            OutcomeUnknown: it may have been written; the runner calls `find` before anything else (class B).
+            OutcomeUnknown: it may have been written; the runner calls `find` before anything else (class B). An OSError counts as this.
             TranslationError: the instruction cannot be put into the system's words (an unmapped kind of work).
         """
 
