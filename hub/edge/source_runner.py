@@ -152,9 +152,9 @@ class SourceRunner:
         outcomes = [self._understand(connector, record, under_way) for record in fresh]
         if self._edge.stop.is_set() and any(outcome is None for outcome in outcomes):
             return False
-        understood = [outcome for outcome in outcomes if isinstance(outcome, Wrapped)]
+        understood = [outcome for outcome in outcomes if isinstance(outcome, _Understood)]
         aside = [self._aside(outcome) for outcome in outcomes if isinstance(outcome, _Puzzle)]
-        self._edge.sender.send([*_outgoing(understood), *(letter for _, letter in aside)])
+        self._edge.sender.send([*_records(understood), *(letter for _, letter in aside)])
         reach(Failpoint.SOURCE_ACKNOWLEDGED)
         self._edge.memory.move_on(
             self._dataset,
@@ -170,7 +170,7 @@ class SourceRunner:
 
     def _understand(
         self, connector: SourceConnector[Any], record: LegacyRecord, under_way: AbstractSet[str]
-    ) -> "Wrapped | _Puzzle | None":
+    ) -> "_Understood | _Puzzle | None":
         """What a record comes to; None when the process stops before its case is known.
 
         Args:
@@ -192,7 +192,8 @@ class SourceRunner:
         if effects is None:
             return None
         try:
-            return wrap(self._edge.speaker, record, said, lambda progress: effects[id(progress)], datetime.now(UTC))
+            came_to = wrap(self._edge.speaker, record, said, lambda progress: effects[id(progress)], datetime.now(UTC))
+            return _Understood(came_to, _outgoing(came_to))
         except Exception as error:  # noqa: BLE001 - as above: a connector may say anything at all
             return self._puzzle(record, error)
 
@@ -252,9 +253,9 @@ class SourceRunner:
             }
             if self._edge.stop.is_set():
                 return
-            mended = {item: outcome for item, outcome in outcomes.items() if isinstance(outcome, Wrapped)}
+            mended = {item: outcome for item, outcome in outcomes.items() if isinstance(outcome, _Understood)}
             if mended:
-                self._edge.sender.send([*_outgoing(mended.values()), *map(self._settled, mended)])
+                self._edge.sender.send([*_records(mended.values()), *map(self._settled, mended)])
                 self._edge.memory.release(mended, _learned(mended.values()))
             self._log.info(
                 "held records tried again", outcome="mended", mended=len(mended), still_held=len(outcomes) - len(mended)
@@ -300,8 +301,8 @@ class SourceRunner:
         while len(self._sent) > _REMEMBERED:
             self._sent.popitem(last=False)
 
-    def _count(self, batch: Batch, understood: list[Wrapped], aside: int, took_s: float) -> None:
-        said = sum(1 for item in understood if item.events)
+    def _count(self, batch: Batch, understood: "list[_Understood]", aside: int, took_s: float) -> None:
+        said = sum(1 for item in understood if item.outgoing)
         counts = {
             "said": said,
             "silent": len(understood) - said,
@@ -311,11 +312,19 @@ class SourceRunner:
         metrics = self._edge.metrics
         for outcome, number in counts.items():
             metrics.records.labels(self._dataset, outcome).inc(number)
-        metrics.strangers.labels(self._dataset).inc(sum(item.strangers for item in understood))
+        metrics.strangers.labels(self._dataset).inc(sum(item.came_to.strangers for item in understood))
         if understood or aside:
             metrics.last_news.labels(self._dataset).set_to_current_time()
             words = {name.replace("-", "_"): number for name, number in counts.items() if number}
             self._log.info("batch read", outcome="read", took_ms=round(took_s * 1000), **words)
+
+
+@dataclass(frozen=True)
+class _Understood:
+    """What a record came to, as it is sent: what cannot be encoded is not understood."""
+
+    came_to: Wrapped
+    outgoing: tuple[Outgoing, ...]
 
 
 @dataclass(frozen=True)
@@ -358,11 +367,13 @@ def _thing_said(item: object) -> Said:
     raise TypeError(f"a {type(item).__name__} instead of a fact or progress")
 
 
-def _outgoing(understood: Iterable[Wrapped]) -> list[Outgoing]:
-    return [
-        Outgoing.event(topic, event.partitionkey, event.encode()) for item in understood for topic, event in item.events
-    ]
+def _outgoing(came_to: Wrapped) -> tuple[Outgoing, ...]:
+    return tuple(Outgoing.event(topic, event.partitionkey, event.encode()) for topic, event in came_to.events)
 
 
-def _learned(understood: Iterable[Wrapped]) -> dict[str, str]:
-    return {key: reference for item in understood for key, reference in item.learned.items()}
+def _records(understood: Iterable[_Understood]) -> list[Outgoing]:
+    return [record for item in understood for record in item.outgoing]
+
+
+def _learned(understood: Iterable[_Understood]) -> dict[str, str]:
+    return {key: reference for item in understood for key, reference in item.came_to.learned.items()}

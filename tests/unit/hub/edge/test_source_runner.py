@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -244,6 +244,25 @@ def test_progress_that_the_memory_cannot_be_asked_about_costs_its_record_and_no_
     def says(record: LegacyRecord) -> Iterable[Said]:
         if record.key == "7001":
             yield kind(status=TaskStatus.COMPLETED, effective_at=NOW, **bad)
+        else:
+            yield from progress_of(record)
+
+    hub.register.meaning = says
+
+    hub.read(lambda: [job(7001), job(7002, ref=OURS)])
+
+    assert (hub.done(), hub.letters()) == (["task-1"], ["defect"])
+
+
+def test_a_fact_that_cannot_be_sent_costs_its_record_and_no_other(hub: Hub) -> None:
+    hub.asked(OURS, ACCEPTED)
+
+    def says(record: LegacyRecord) -> Iterable[Said]:
+        if record.key == "7001":
+            (fact,) = fact_of(record)
+            assert isinstance(fact, Fact)
+            # Pydantic checks nothing of a copy.
+            yield replace(fact, data=fact.data.model_copy(update={"order_type": "a\ud800"}))
         else:
             yield from progress_of(record)
 
