@@ -12,6 +12,7 @@ _LOCK = 0x68756220  # "hub "; any number will do that nothing else in this datab
 PATIENCE = {"connect_timeout": 3, "tcp_user_timeout": 5000}
 """For PostgreSQL: seconds to connect, milliseconds for what was sent to arrive. Without them a machine that has vanished is waited for two
 minutes, and whoever asked waits too."""
+_KNOWN = "There are sqlite:///FILE and postgresql+psycopg://USER@HOST/NAME."
 _CLOSED = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_NOTADB")
 
 
@@ -45,14 +46,23 @@ def read_url(url: str, setting: str) -> URL:
     Raises:
         ConfigurationError: it is none, or of a database that the hub does not know.
     """
-    known = "There are sqlite:///FILE and postgresql+psycopg://USER@HOST/NAME."
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise ConfigurationError(f"{setting} is no URL of a database. {known}") from None
+        raise ConfigurationError(f"{setting} is no URL of a database. {_KNOWN}") from None
     if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
-        raise ConfigurationError(f"{setting} begins with {parsed.drivername!r}. {known}")
+        raise unknown(parsed.drivername, setting)
     return parsed
+
+
+def unknown(kind: str, setting: str) -> ConfigurationError:
+    """What to raise for a database that the hub does not know.
+
+    Args:
+        kind: what its URL begins with.
+        setting: where the URL stands in the settings file.
+    """
+    return ConfigurationError(f"{setting} begins with {kind!r}. {_KNOWN}")
 
 
 def make_folder(url: URL, setting: str) -> None:
@@ -78,9 +88,9 @@ def unusable(error: BaseException, setting: str, url: URL) -> HubError:
     Args:
         error: as the driver raised it.
         setting: where the URL stands in the settings file.
-        url: the URL itself; its password is not repeated.
+        url: the URL itself; its password is not repeated, nor its query, where another may stand.
     """
-    what = f"{setting}: {url.render_as_string(hide_password=True)}"
+    what = f"{setting}: {url.set(query={}).render_as_string(hide_password=True)}"
     says = next(iter(str(error).splitlines()), "") or type(error).__name__
     if url.get_backend_name() == "sqlite" and getattr(error, "sqlite_errorname", "").startswith(_CLOSED):
         return ConfigurationError(

@@ -32,12 +32,20 @@ class LegacyRecord:
         key: the record's own key there, trimmed: 00012345.
         position: tells this version from every other of the dataset; the event ids are computed from it.
         values: its fields under the names the mapping knows, raw: padding, sentinels and local times still in place.
+
+    Raises:
+        TypeError: dataset, key or position is no text.
+        ValueError: it is text that no byte stands for.
     """
 
     dataset: str
     key: str
     position: str
     values: Mapping[str, Any] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("dataset", "key", "position"):
+            _refuse_unless_text(self, name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +82,10 @@ class Progress:
     Either `effect_key` (our reference, kept by the legacy system) or `legacy_key` (the record's own) must lead to the task; a record
     that is nobody's task of ours is dropped as such. A system that keeps our reference says nothing of records without one: where only
     `legacy_key` is given, the runner has to wait for instructions under way before it can tell whose a record is.
+
+    Raises:
+        TypeError: the status is none, or a key, the reference or the reason is no text.
+        ValueError: it is text that cannot be stored.
     """
 
     status: TaskStatus
@@ -85,6 +97,12 @@ class Progress:
     reason: str | None = None
     answers: Facts = field(default_factory=Facts)
     recorded_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _refuse_unless_status(self)
+        for name in ("effect_key", "legacy_key", "reference", "reason"):
+            if getattr(self, name) is not None:
+                _refuse_unless_text(self, name, stored=True)
 
 
 Said = Fact | Progress
@@ -115,7 +133,8 @@ class Receipt:
         reason: why it refused; nothing personal.
 
     Raises:
-        ValueError: reference or reason is longer than a case can be told.
+        TypeError: the status is none, or reference or reason is no text.
+        ValueError: it is text that cannot be stored, or longer than a case can be told.
     """
 
     status: TaskStatus
@@ -123,12 +142,37 @@ class Receipt:
     reason: str | None = None
 
     def __post_init__(self) -> None:
+        _refuse_unless_status(self)
         for name, words, at_most in (
             ("reference", self.reference, REFERENCE_AT_MOST),
             ("reason", self.reason, REASON_AT_MOST),
         ):
-            if words is not None and len(words) > at_most:
+            if words is None:
+                continue
+            _refuse_unless_text(self, name, stored=True)
+            if len(words) > at_most:
                 raise ValueError(f"The {name} of a receipt has {len(words)} characters; there is room for {at_most}.")
+
+
+# The types say the same, but a connector need not be checked by them, and what passes here is in the ledger for good.
+
+
+def _refuse_unless_status(of: "Progress | Receipt") -> None:
+    if not isinstance(of.status, TaskStatus):
+        raise TypeError(f"The status of a {type(of).__name__} is a {type(of.status).__name__}, and no TaskStatus.")
+
+
+def _refuse_unless_text(of: "LegacyRecord | Progress | Receipt", name: str, *, stored: bool = False) -> None:
+    """Refuse what cannot be sent as text; with `stored`, also the NUL that PostgreSQL has no room for."""
+    what, text = f"The {name} of a {type(of).__name__}", getattr(of, name)
+    if not isinstance(text, str):
+        raise TypeError(f"{what} is a {type(text).__name__}, and no text.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{what} holds half of a surrogate pair, which cannot be encoded.") from None
+    if stored and "\0" in text:
+        raise ValueError(f"{what} holds a NUL, which cannot be stored.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +257,7 @@ class SinkConnector(Connector[Settings]):
 
         Raises:
             RetryLater: nothing was written.
-            OutcomeUnknown: it may have been written; the runner calls `find` before anything else (class B).
+            OutcomeUnknown: it may have been written; the runner calls `find` before anything else (class B). An OSError counts as this.
             TranslationError: the instruction cannot be put into the system's words (an unmapped kind of work).
         """
 

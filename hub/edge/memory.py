@@ -8,22 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Table, create_engine, delete, event, insert, select, text, update
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    InterfaceError,
-    InternalError,
-    NoSuchModuleError,
-    OperationalError,
-    ProgrammingError,
-)
+from sqlalchemy import Connection, Engine, Row, Table, create_engine, delete, event, insert, select, update
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
 from connectors.sdk.contract import Checkpoint, Receipt
+from hub.database import PATIENCE, make_folder, make_tables, read_url
 from hub.edge.messages import Place
 from hub.edge.tables import checkpoints, effects, held, links, metadata
 from hub.errors import ConfigurationError, HubError, RestartMe
@@ -109,36 +100,30 @@ class Held:
     body: bytes
 
 
-def open_engine(url: str) -> Engine:
+def setting(connector: str) -> str:
+    """Where the settings file says which database is a connector's memory.
+
+    Args:
+        connector: name of its table.
+    """
+    return f"connectors.{connector}.memory.url"
+
+
+def open_engine(url: str, connector: str) -> Engine:
     """An engine whose commits are durable; makes a SQLite file's folder.
 
+    Args:
+        url: sqlite:///FILE or postgresql+psycopg://...
+        connector: name of the connector's table in the settings.
+
     Raises:
-        ConfigurationError: no URL, no driver for it, or no folder for its file.
+        ConfigurationError: another kind of database, or no folder for its file.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise ConfigurationError(
-            "memory.url is no SQLAlchemy URL. There are sqlite:///FILE and postgresql+psycopg://USER@HOST/NAME."
-        ) from None
-    try:
-        sqlite = parsed.get_backend_name() == "sqlite"
-        if sqlite and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        patience = {"connect_args": {"timeout": 30}} if sqlite else {"pool_pre_ping": True}
-        engine = create_engine(parsed, hide_parameters=True, **patience)
-    except (NoSuchModuleError, ImportError):
-        raise ConfigurationError(
-            f"memory.url names a database or driver that is not installed: {parsed.drivername}. Install it beside the hub, or "
-            "use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME."
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(
-            f"The folder {Path(parsed.database or '').parent} cannot be made ({type(error).__name__}). memory.url names a file in it: "
-            "clear the way, or name another."
-        ) from error
-    if not sqlite:
-        return engine
+    parsed = read_url(url, setting(connector))
+    make_folder(parsed, setting(connector))
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=PATIENCE)
+    engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")
     def durable(connection: Any, _record: Any) -> None:
@@ -153,7 +138,7 @@ GONE = (OperationalError, InterfaceError, InternalError)
 
 
 def trouble(engine: Engine, connector: str, error: DBAPIError) -> HubError:
-    """What it means for a connector's process that its memory failed.
+    """What it means for a connector's process that its memory failed while it ran.
 
     Args:
         engine: of the memory.
@@ -161,16 +146,13 @@ def trouble(engine: Engine, connector: str, error: DBAPIError) -> HubError:
         error: one of `GONE`, or a ProgrammingError.
     """
     kind, url = type(error.orig).__name__, engine.url.set(query={})
-    memory = f"The memory of connector {connector} at {url.render_as_string(hide_password=True)}"
+    memory = f"{setting(connector)}: {url.render_as_string(hide_password=True)}"
     if isinstance(error, GONE):
-        return RestartMe(
-            f"{memory} does not answer ({kind}). Does it run, and is [connectors.{connector}] memory.url right?"
-        )
+        return RestartMe(f"{memory} does not answer any more ({kind}). Does it run?")
     user, tables = f'"{url.username}"', ", ".join(sorted(metadata.tables))
     return ConfigurationError(
-        f"{memory} is closed to its user ({kind}). Have the owner of the database say GRANT USAGE, CREATE ON SCHEMA public TO {user}; "
-        f"and, where the tables are another user's, GRANT ALL ON {tables} TO {user}; or name another database in "
-        f"[connectors.{connector}] memory.url."
+        f"{memory} does not let us use its tables ({kind}). Have their owner say GRANT ALL ON {tables} TO {user}; or name another "
+        "database there."
     )
 
 
@@ -183,19 +165,12 @@ class EdgeMemory:
 
     Raises:
         RestartMe: the database does not answer.
-        ConfigurationError: it does not let us make or use our tables.
+        ConfigurationError: it does not let us make our tables.
     """
 
     def __init__(self, engine: Engine, connector: str) -> None:
         self._engine, self._connector = engine, connector
-        try:
-            with engine.begin() as connection:
-                if engine.dialect.name == "postgresql":
-                    # Connectors that share a database start together, and CREATE TABLE IF NOT EXISTS trips over another at the same moment.
-                    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('council-hub edge tables'))"))
-                metadata.create_all(connection)
-        except (*GONE, ProgrammingError) as error:
-            raise trouble(engine, connector, error) from error
+        make_tables(engine, metadata, setting(connector))
 
     # Reading.
 

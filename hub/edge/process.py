@@ -131,7 +131,7 @@ class ConnectorThreads:
         manifest = chosen.manifest
         self._chosen, self._stop = chosen, stop
         self._failures: list[BaseException] = []
-        self._engine = open_engine(settings.database_url(chosen.process.memory))
+        self._engine = open_engine(settings.database_url(chosen.process.memory), chosen.name)
         memory = EdgeMemory(self._engine, chosen.name)
         self._metrics = ConnectorMetrics()
         self._conditions = Conditions([*manifest.reads, *([PART] if manifest.tasks else [])])
@@ -211,7 +211,7 @@ class ConnectorThreads:
         except ConnectorConfigurationError as error:
             self._failures.append(ConfigurationError(f"[connectors.{self._chosen.name}] {error}"))
         except (*GONE, ProgrammingError) as error:
-            # A connector's own database cannot come here: whatever a connector raises is caught where it is asked.
+            # Our own memory, for whatever a connector raises is caught, and whatever it answers is checked, where it is asked.
             self._failures.append(trouble(self._engine, self._chosen.name, error))
         except BaseException as error:  # noqa: BLE001 - raised again by the main thread
             self._failures.append(error)

@@ -40,6 +40,8 @@ _WITHOUT_PARTITIONS_S = 45.0
 """kafka-python 3.0.12 has been seen to join, to be told to join again, and to say nothing more: a group of one, and nobody in it."""
 _MAKE_AGAIN_S = 1.0
 """Until a connector that reaches for its system as it is made is made again."""
+_GIVE_UP_AT_MOST = 3
+"""Instructions in a row that are set aside for a defect of the connector. A fourth says that it is the connector, and none of them."""
 _NEVER_SENT = Receipt(status=TaskStatus.CANCELLED, reason="It was withdrawn before it reached the department's system.")
 
 
@@ -68,6 +70,8 @@ class SinkRunner:
         self._reach = Reach(connect, edge.speaker.connector)
         self._topic = TASKS[manifest.department]
         self._assigned_at = time.monotonic()
+        self._given_up = 0
+        """How many instructions were set aside for a defect of the connector since it last gave a receipt."""
         self._outgoing: list[Outgoing] = []
         self._done: dict[tuple[str, int], Place] = {}
         self._log = structlog.get_logger().bind(connector=edge.speaker.connector)
@@ -227,7 +231,7 @@ class SinkRunner:
             try:
                 found = connector.find(effect) if in_doubt and looks else None
                 in_doubt = in_doubt and not looks
-                receipt = _receipt(found or connector.apply(effect))
+                receipt = _receipt(connector.apply(effect) if found is None else found)
             except RetryLater as error:
                 self._edge.conditions.away(PART, str(error))
                 self._wait(backoff.next())
@@ -245,19 +249,40 @@ class SinkRunner:
             except ConnectorConfigurationError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the instructions behind this one go on
-                # A defect of the connector. Whether it wrote before it failed, only a look-up can tell.
+                # Whether it wrote before it failed, only a look-up or a receipt can tell; of a new connector, for this one may be spoilt.
                 self._reach.failed(error)
+                self._reach.let_go()
                 in_doubt = True
-                if not failed and looks:
+                if isinstance(error, OSError):
+                    self._edge.conditions.away(
+                        PART,
+                        f"{type(error).__name__} in the connector's apply: its connection broke, and whether it wrote is not known. "
+                        "Tried again later.",
+                    )
+                    self._wait(backoff.next())
+                elif failed:
+                    self._give_up(error)
+                else:
                     failed = True
-                    continue
-                raise PerhapsWritten(
-                    f"{type(error).__name__} in the connector's apply, a defect of it. It may have been written.",
-                    code="defect",
-                ) from None
             else:
                 self._edge.conditions.well(PART)
+                self._given_up = 0
                 return receipt
+
+    def _give_up(self, defect: Exception) -> None:
+        """A connector failed twice on one instruction: either that is set aside, or the connector fails on every one and rests.
+
+        Raises:
+            PerhapsWritten: the instruction is set aside.
+        """
+        what = f"{type(defect).__name__} in the connector's apply; this is a defect of the connector."
+        if self._given_up >= _GIVE_UP_AT_MOST:
+            self._break(
+                f"{what} The {self._given_up} instructions before this one failed too, and none has gone in since."
+            )
+            return
+        self._given_up += 1
+        raise PerhapsWritten(f"{what} It may have been written.", code="defect") from None
 
     def _connected(self) -> SinkConnector[Any]:
         """The connector, once it can be made; nothing has been written by one that cannot."""
@@ -289,6 +314,7 @@ class SinkRunner:
                 raise Stopping
             self._receiver.stay()
         self._receiver.stay()
+        self._assigned_at = time.monotonic()  # the silence that is looked for begins after this one
 
     def _count_unfinished(self) -> None:
         self._edge.metrics.unfinished.set(len(self._edge.memory.unfinished()))
@@ -322,10 +348,12 @@ def _receipt(answer: object) -> Receipt:
 
     Raises:
         TypeError: it is not.
+        ValueError: it is one that the ledger cannot keep.
     """
     if not isinstance(answer, Receipt):
         raise TypeError(f"a {type(answer).__name__} instead of a receipt")
-    return answer
+    # Made anew, for its class may be the connector's own, which need not check anything.
+    return Receipt(status=answer.status, reference=answer.reference, reason=answer.reason)
 
 
 def _now_ms() -> int:

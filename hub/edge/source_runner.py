@@ -14,11 +14,12 @@ has the same ids, and every consumer ignores the second.
 The connector says what a record means; `wrapping.wrap` makes it events: facts for subscribers, and for the case what became of its task.
 """
 
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from threading import Event as Signal
 from typing import Any
@@ -26,7 +27,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from connectors.sdk.contract import Batch, LegacyRecord, Progress, Said, SourceConnector
+from connectors.sdk.contract import Batch, Fact, LegacyRecord, Progress, Said, SourceConnector
 from connectors.sdk.errors import ContractBroken, RetryLater, TranslationError
 from connectors.sdk.records import decode_record, encode_record
 from hub.dead_letters.letter import record_letter, settled
@@ -135,7 +136,8 @@ class SourceRunner:
         """What the connector reads. What fails here is the connector, and nothing that is done with a batch."""
         after = self._edge.memory.checkpoint(self._dataset)
         try:
-            yield from connector.read(self._dataset, after)
+            for answer in connector.read(self._dataset, after):
+                yield _batch(answer)
         except ON_PURPOSE:
             raise
         except Exception as error:
@@ -150,9 +152,9 @@ class SourceRunner:
         outcomes = [self._understand(connector, record, under_way) for record in fresh]
         if self._edge.stop.is_set() and any(outcome is None for outcome in outcomes):
             return False
-        understood = [outcome for outcome in outcomes if isinstance(outcome, Wrapped)]
+        understood = [outcome for outcome in outcomes if isinstance(outcome, _Understood)]
         aside = [self._aside(outcome) for outcome in outcomes if isinstance(outcome, _Puzzle)]
-        self._edge.sender.send([*_outgoing(understood), *(letter for _, letter in aside)])
+        self._edge.sender.send([*_records(understood), *(letter for _, letter in aside)])
         reach(Failpoint.SOURCE_ACKNOWLEDGED)
         self._edge.memory.move_on(
             self._dataset,
@@ -168,7 +170,7 @@ class SourceRunner:
 
     def _understand(
         self, connector: SourceConnector[Any], record: LegacyRecord, under_way: AbstractSet[str]
-    ) -> "Wrapped | _Puzzle | None":
+    ) -> "_Understood | _Puzzle | None":
         """What a record comes to; None when the process stops before its case is known.
 
         Args:
@@ -177,19 +179,21 @@ class SourceRunner:
             under_way: effect keys of the instructions that may have been writing it when it was read.
         """
         try:
-            said = list(connector.translate(record))
+            said = [_thing_said(item) for item in connector.translate(record)]
         except ON_PURPOSE:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the records behind this one go on
             return self._puzzle(record, error)
         try:
+            # Only our own memory is asked with what was checked: whatever else fails there ends the process, and blames no record.
             effects = self._effects_of(said, under_way)
         except TranslationError as error:
             return self._puzzle(record, error)
         if effects is None:
             return None
         try:
-            return wrap(self._edge.speaker, record, said, lambda progress: effects[id(progress)], datetime.now(UTC))
+            came_to = wrap(self._edge.speaker, record, said, lambda progress: effects[id(progress)], datetime.now(UTC))
+            return _Understood(came_to, _outgoing(came_to))
         except Exception as error:  # noqa: BLE001 - as above: a connector may say anything at all
             return self._puzzle(record, error)
 
@@ -249,9 +253,9 @@ class SourceRunner:
             }
             if self._edge.stop.is_set():
                 return
-            mended = {item: outcome for item, outcome in outcomes.items() if isinstance(outcome, Wrapped)}
+            mended = {item: outcome for item, outcome in outcomes.items() if isinstance(outcome, _Understood)}
             if mended:
-                self._edge.sender.send([*_outgoing(mended.values()), *map(self._settled, mended)])
+                self._edge.sender.send([*_records(mended.values()), *map(self._settled, mended)])
                 self._edge.memory.release(mended, _learned(mended.values()))
             self._log.info(
                 "held records tried again", outcome="mended", mended=len(mended), still_held=len(outcomes) - len(mended)
@@ -297,8 +301,8 @@ class SourceRunner:
         while len(self._sent) > _REMEMBERED:
             self._sent.popitem(last=False)
 
-    def _count(self, batch: Batch, understood: list[Wrapped], aside: int, took_s: float) -> None:
-        said = sum(1 for item in understood if item.events)
+    def _count(self, batch: Batch, understood: "list[_Understood]", aside: int, took_s: float) -> None:
+        said = sum(1 for item in understood if item.outgoing)
         counts = {
             "said": said,
             "silent": len(understood) - said,
@@ -308,11 +312,19 @@ class SourceRunner:
         metrics = self._edge.metrics
         for outcome, number in counts.items():
             metrics.records.labels(self._dataset, outcome).inc(number)
-        metrics.strangers.labels(self._dataset).inc(sum(item.strangers for item in understood))
+        metrics.strangers.labels(self._dataset).inc(sum(item.came_to.strangers for item in understood))
         if understood or aside:
             metrics.last_news.labels(self._dataset).set_to_current_time()
             words = {name.replace("-", "_"): number for name, number in counts.items() if number}
             self._log.info("batch read", outcome="read", took_ms=round(took_s * 1000), **words)
+
+
+@dataclass(frozen=True)
+class _Understood:
+    """What a record came to, as it is sent: what cannot be encoded is not understood."""
+
+    came_to: Wrapped
+    outgoing: tuple[Outgoing, ...]
 
 
 @dataclass(frozen=True)
@@ -324,11 +336,44 @@ class _Puzzle:
     reason: str
 
 
-def _outgoing(understood: Iterable[Wrapped]) -> list[Outgoing]:
-    return [
-        Outgoing.event(topic, event.partitionkey, event.encode()) for item in understood for topic, event in item.events
-    ]
+def _batch(answer: object) -> Batch:
+    """What a connector read, if it is a batch.
+
+    Raises:
+        TypeError: it is not, or its checkpoint cannot be kept.
+        ValueError: its checkpoint cannot be kept.
+    """
+    if not isinstance(answer, Batch):
+        raise TypeError(f"a {type(answer).__name__} instead of a batch")
+    records = tuple(answer.records)
+    for record in records:
+        if not isinstance(record, LegacyRecord):
+            raise TypeError(f"a {type(record).__name__} in a batch instead of a legacy record")
+    return Batch(records=records, checkpoint=json.loads(json.dumps(dict(answer.checkpoint))))
 
 
-def _learned(understood: Iterable[Wrapped]) -> dict[str, str]:
-    return {key: reference for item in understood for key, reference in item.learned.items()}
+def _thing_said(item: object) -> Said:
+    """What a connector makes of a record, if it is a fact or progress.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: it is progress that the memory cannot be asked about.
+    """
+    if isinstance(item, Progress):
+        # As a receipt's, its class may be the connector's own.
+        return Progress(**{part.name: getattr(item, part.name) for part in fields(Progress)})
+    if isinstance(item, Fact):
+        return item
+    raise TypeError(f"a {type(item).__name__} instead of a fact or progress")
+
+
+def _outgoing(came_to: Wrapped) -> tuple[Outgoing, ...]:
+    return tuple(Outgoing.event(topic, event.partitionkey, event.encode()) for topic, event in came_to.events)
+
+
+def _records(understood: Iterable[_Understood]) -> list[Outgoing]:
+    return [record for item in understood for record in item.outgoing]
+
+
+def _learned(understood: Iterable[_Understood]) -> dict[str, str]:
+    return {key: reference for item in understood for key, reference in item.came_to.learned.items()}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hub.errors import ConfigurationError, HubError
+from hub.errors import HubError
 from hub.memory.store import Store
 
 
@@ -40,12 +40,17 @@ def _store(url: str, app: str) -> Store:
         from hub.memory.postgresql import PostgresqlStore  # noqa: PLC0415 - as above
 
         return PostgresqlStore(url.replace("+psycopg", "", 1), app)
-    raise ConfigurationError(
-        f"worker.memory.url begins with {kind!r}. There are sqlite:///FILE and postgresql+psycopg://USER@HOST/NAME."
-    )
+    raise _unknown(kind)
 
 
 # SQLAlchemy takes as long to import as all the rest of a start; it is needed once in a memory's life, and when something is wrong.
+
+
+def _unknown(kind: str) -> HubError:
+    from hub.database import unknown  # noqa: PLC0415 - as said
+    from hub.memory.tables import SETTING  # noqa: PLC0415 - as said
+
+    return unknown(kind, SETTING)
 
 
 def _make_folder(url: str) -> None:

@@ -11,13 +11,14 @@ from uuid import UUID, uuid5
 
 import structlog
 
+from hub.edge.messages import Outgoing
 from hub.failpoints import Failpoint, reach
 from hub.health.metrics import WorkerMetrics
 from hub.memory.store import DeadlineRow
 from hub.routing.patience import Memory
 from hub.routing.publish import Publisher
-from hub.routing.share import Outgoing, moment_of
-from schemas.envelope import EVENT_HEADERS, output_id
+from hub.routing.share import moment_of
+from schemas.envelope import output_id
 from schemas.tasks import DeadlineExpired, ExpiredDeadline, deadline_name
 from schemas.topics import CASE_EVENTS
 
@@ -105,7 +106,7 @@ class DeadlineTimer:
         return len(due)
 
     async def _publish(self, part: int, rows: list[DeadlineRow], now: int) -> None:
-        records = [Outgoing(row.reference.encode(), self.event(row, now).encode(), EVENT_HEADERS) for row in rows]
+        records = [Outgoing.event(CASE_EVENTS.name, row.reference, self.event(row, now).encode()) for row in rows]
         sent = await self._publisher.send(part, {CASE_EVENTS.name: records}, lambda: part in self._shift.on_duty())
         if sent:
             reach(Failpoint.WORKER_DEADLINES_SENT)

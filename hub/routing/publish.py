@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 
-from hub.routing.share import Outgoing
+from hub.edge.messages import Outgoing
 
 
 class Publisher:

@@ -5,35 +5,27 @@ A record that cannot be used becomes a dead letter, and the ones behind it go on
 
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from aiokafka.partitioner import murmur2
 
 from hub.dead_letters.letter import attempts_before, dead_letter
+from hub.edge.messages import Outgoing
 from hub.failpoints import Failpoint, reach
 from hub.memory.store import Advance, CaseRow, DeadlineRow, Partition
 from hub.routing.case import Case
 from hub.routing.records import Record
 from hub.routing.step import Decision, NotForThisHub, World, step
-from schemas.envelope import EVENT_HEADERS, Event
+from schemas.envelope import Event
 from schemas.topics import CASE_EVENTS, UnreadableEvent
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 COMPONENT = "worker"
-
-
-class Outgoing(NamedTuple):
-    """One record to send."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True)
@@ -72,6 +64,11 @@ class Share:
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     set_aside: Counter[str] = field(default_factory=Counter)
     defects: list[Defect] = field(default_factory=list)
+
+    def send(self, records: Iterable[Outgoing]) -> None:
+        """Add records to those of their topics."""
+        for record in records:
+            self.outgoing.setdefault(record.topic, []).append(record)
 
     def advance(self) -> Advance:
         """What is to be written."""
@@ -141,9 +138,7 @@ def _keep(share: Share, event: Event, decision: Decision) -> None:
     case = decision.case
     row = row_of(case)
     lines = [(case.reference, entry.model_dump_json(exclude_defaults=True)) for entry in decision.entries]
-    sends = [
-        (o.topic, Outgoing(o.event.partitionkey.encode(), o.event.encode(), EVENT_HEADERS)) for o in decision.outputs
-    ]
+    sends = [Outgoing.event(o.topic, o.event.partitionkey, o.event.encode()) for o in decision.outputs]
     if decision.deadlines is not None:
         share.deadlines[case.reference] = [
             DeadlineRow(case.reference, deadline.task, microseconds(deadline.due), share.partition.number)
@@ -152,8 +147,7 @@ def _keep(share: Share, event: Event, decision: Decision) -> None:
     share.cases[case.reference] = case
     share.rows[case.reference] = row
     share.timeline += lines
-    for topic, message in sends:
-        share.outgoing.setdefault(topic, []).append(message)
+    share.send(sends)
     share.outcomes[event.type, "applied"] += 1
 
 
@@ -169,7 +163,7 @@ def _set_aside(share: Share, record: Record, code: str, reason: str) -> None:
         value=record.value,
         attempt=attempts_before(record.headers) + 1,
     )
-    share.outgoing.setdefault(CASE_EVENTS.dead_letters, []).append(Outgoing(letter.key, letter.value, letter.headers))
+    share.send([Outgoing(CASE_EVENTS.dead_letters, letter.key, letter.value, letter.headers)])
     share.set_aside[code] += 1
     share.outcomes["any", "dead-letter"] += 1
 

@@ -10,9 +10,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ProgrammingError
 
 from connectors.sdk import Receipt
-from hub.edge.memory import Begun, EdgeMemory, Held, Kind, State, open_engine
+from hub.edge.memory import Begun, EdgeMemory, Held, Kind, State, open_engine, trouble
 from hub.edge.messages import Place
 from hub.errors import ConfigurationError, RestartMe
 from schemas.tasks import TaskStatus
@@ -22,7 +23,7 @@ PLACE = Place("housing-tasks", 3, 17)
 
 @pytest.fixture
 def memory(database_url: str) -> Iterator[EdgeMemory]:
-    engine = open_engine(database_url)
+    engine = open_engine(database_url, "universal_housing")
     yield EdgeMemory(engine, "universal_housing")
     engine.dispose()
 
@@ -140,7 +141,7 @@ def test_a_checkpoint_moves_on_with_what_was_learned_and_what_was_held(memory: E
 
 
 def test_connectors_that_share_a_database_do_not_see_each_other(database_url: str) -> None:
-    engine = open_engine(database_url)
+    engine = open_engine(database_url, "universal_housing")
     ours, theirs = EdgeMemory(engine, "ours"), EdgeMemory(engine, "theirs")
 
     begin(ours, "a")
@@ -168,7 +169,7 @@ def test_a_database_that_is_closed_to_its_user_is_a_matter_for_a_person_and_work
     ordinary_url: str, postgres_url: str
 ) -> None:
     user = make_url(ordinary_url).username
-    engine = open_engine(ordinary_url)
+    engine = open_engine(ordinary_url, "universal_housing")
 
     with pytest.raises(ConfigurationError) as caught:
         EdgeMemory(engine, "universal_housing")
@@ -178,7 +179,7 @@ def test_a_database_that_is_closed_to_its_user_is_a_matter_for_a_person_and_work
     memory = EdgeMemory(engine, "universal_housing")
 
     assert f'GRANT USAGE, CREATE ON SCHEMA public TO "{user}";' in str(caught.value)
-    assert "[connectors.universal_housing] memory.url" in str(caught.value)
+    assert str(caught.value).startswith("connectors.universal_housing.memory.url: postgresql+psycopg://")
     assert "a-secret" not in str(caught.value)
     assert begin(memory, "a").was is None
     engine.dispose()
@@ -187,38 +188,62 @@ def test_a_database_that_is_closed_to_its_user_is_a_matter_for_a_person_and_work
 def test_a_database_that_does_not_answer_is_tried_by_a_fresh_process() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    engine = open_engine(f"postgresql+psycopg://hub:a-secret@127.0.0.1:{port}/hub")
+    engine = open_engine(
+        f"postgresql+psycopg://hub:a-secret@127.0.0.1:{port}/hub?password=another-secret", "universal_housing"
+    )
 
     with pytest.raises(RestartMe) as caught:
         EdgeMemory(engine, "universal_housing")
 
-    assert f"universal_housing at postgresql+psycopg://hub:***@127.0.0.1:{port}/hub does not answer" in str(
-        caught.value
+    assert str(caught.value).startswith(
+        f"connectors.universal_housing.memory.url: postgresql+psycopg://hub:***@127.0.0.1:{port}/hub does not answer ("
     )
-    assert "a-secret" not in str(caught.value)
+    assert not re.search("a-secret|another-secret", str(caught.value))
+
+
+def test_tables_of_another_user_are_a_matter_for_a_person_and_work_once_they_are_granted(
+    ordinary_url: str, postgres_url: str
+) -> None:
+    owners = open_engine(postgres_url, "universal_housing")
+    EdgeMemory(owners, "universal_housing")
+    owners.dispose()
+    engine = open_engine(ordinary_url, "universal_housing")
+    memory = EdgeMemory(engine, "universal_housing")
+
+    with pytest.raises(ProgrammingError) as caught:
+        memory.unfinished()
+    told = trouble(engine, "universal_housing", caught.value)
+    (sentence,) = re.findall(r"GRANT [^;]*;", str(told))
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(sentence)
+
+    assert isinstance(told, ConfigurationError)
+    assert str(told).startswith("connectors.universal_housing.memory.url: postgresql+psycopg://")
+    assert begin(memory, "a").was is None
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("nonsense", "memory.url is no SQLAlchemy URL"),
-        ("nosuch://host/name", "memory.url names a database or driver that is not installed: nosuch"),
-        ("postgresql+pg8000://host/name", "not installed: postgresql+pg8000"),
+        ("nonsense", "connectors.universal_housing.memory.url is no URL of a database. There are sqlite:///FILE and"),
+        ("nosuch://host/name", "connectors.universal_housing.memory.url begins with 'nosuch'. There are"),
+        ("postgresql+pg8000://host/name", "begins with 'postgresql+pg8000'. There are"),
     ],
 )
-def test_a_memory_that_no_driver_is_there_for_is_named(url: str, said: str) -> None:
+def test_a_memory_that_the_hub_does_not_know_is_answered_with_what_there_is(url: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(said)):
-        open_engine(url)
+        open_engine(url, "universal_housing")
 
 
 def test_a_folder_that_cannot_be_made_is_named_and_is_made_once_nothing_is_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "hub").write_text("a file")
     url = f"sqlite:///{tmp_path}/hub/edge.db"
 
-    with pytest.raises(ConfigurationError, match=re.escape(f"{tmp_path}/hub cannot be made (FileExistsError)")):
-        open_engine(url)
+    with pytest.raises(ConfigurationError, match=re.escape(f"{tmp_path}/hub cannot be made (File exists)")):
+        open_engine(url, "universal_housing")
     (tmp_path / "hub").unlink()
-    engine = open_engine(url)
+    engine = open_engine(url, "universal_housing")
 
     assert begin(EdgeMemory(engine, "universal_housing"), "a").was is None
     engine.dispose()

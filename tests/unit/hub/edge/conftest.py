@@ -37,7 +37,7 @@ def posted() -> Posted:
 @pytest.fixture
 def edge(tmp_path: Path, posted: Posted) -> Iterator[Edge]:
     """What the runners of a housing connector share."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'edge.db'}")
+    engine = open_engine(f"sqlite:///{tmp_path / 'edge.db'}", "register")
     yield Edge(
         speaker=Speaker("E06000999", b"not-a-real-council-key", "register", Department.HOUSING),
         memory=EdgeMemory(engine, "register"),

@@ -2,11 +2,13 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from connectors.sdk import (
     ConnectorSettings,
@@ -54,6 +56,8 @@ class Register(SinkConnector[ConnectorSettings]):
         super().__init__(ConnectorSettings(retry_after_s=0.001, retry_at_most_s=0.001))
         self.written: dict[str, Receipt] = {}
         self.tried: list[Effect] = []
+        self.in_session: Callable[[], object] = lambda: None
+        """What happens before every write, for it has only one connection."""
         self.before_write: list[Callable[[], object]] = []
         """What happens instead of the next write, one for each."""
         self.after_write: list[Callable[[], object]] = []
@@ -62,12 +66,17 @@ class Register(SinkConnector[ConnectorSettings]):
         """What happens instead of the next look-up, one for each."""
         self.answers: list[Any] = []
         """What is answered instead of the next receipts, while nothing is written."""
+        self.spoil: list[Callable[[], object]] = []
+        """What is answered instead of the next receipts, while everything is written."""
+        self.found: list[Any] = []
+        """What the next look-ups answer."""
 
     def check(self) -> None:
         """It is always there."""
 
     def apply(self, effect: Effect) -> Receipt:
         self.tried.append(effect)
+        self.in_session()
         _next(self.before_write)
         if self.answers:
             return cast("Receipt", self.answers.pop(0))
@@ -76,10 +85,12 @@ class Register(SinkConnector[ConnectorSettings]):
         reference = effect.earlier or f"{len(self.written) + 1:08}"
         self.written[effect.key] = Receipt(status=CANCELLED if withdrawn else ACCEPTED, reference=reference)
         _next(self.after_write)
-        return self.written[effect.key]
+        return cast("Receipt", self.spoil.pop(0)()) if self.spoil else self.written[effect.key]
 
     def find(self, effect: Effect) -> Receipt | None:
         _next(self.when_looking)
+        if self.found:
+            return cast("Receipt", self.found.pop(0))
         return self.written.get(effect.key)
 
 
@@ -143,6 +154,8 @@ class Hub:
         self.edge, self.register, self.topic = edge, Register(), Topic(edge)
         self.making: list[Callable[[], object]] = []
         """What happens when the connector is made, one for each time."""
+        self.sessions: list[Callable[[], object]] = []
+        """What happens before every write of the connector that is made next, as long as it lives; one for each connector."""
         self._posted = posted
         facts = {"product": "a register", "versions_tried": (), "owner": "us", "surface": "database"}
         self._manifest = Manifest.model_validate(
@@ -159,6 +172,7 @@ class Hub:
 
     def _make(self) -> Register:
         _next(self.making)
+        self.register.in_session = self.sessions.pop(0) if self.sessions else lambda: None
         return self.register
 
     def said(self) -> list[tuple[str, bool]]:
@@ -284,8 +298,7 @@ def test_what_may_have_been_written_stays_so_until_a_look_or_a_receipt_says_othe
     edge: Edge, posted: Any, effect_class: EffectClass
 ) -> None:
     hub, first, last = Hub(edge, posted, effect_class), raised(), withdrawn()
-    in_hand = fails(ValueError("a defect of this connector"))
-    hub.register.before_write = [in_hand, in_hand] if effect_class is EffectClass.B else [in_hand]
+    hub.register.before_write = [fails(ValueError("a defect of this connector"))] * 2
     hub.give(first)
     hub.register.before_write = [no_code()]
     hub.register.when_looking = [no_code()]
@@ -356,9 +369,7 @@ def test_a_task_that_is_raised_again_waits_for_what_lies_aside_of_the_first(hub:
     assert [effect.earlier for effect in hub.register.tried[-3:]] == ["00000001", None, "00000003"]
 
 
-@pytest.mark.parametrize(
-    "defect", [OSError("full"), RuntimeError("loop"), AssertionError("never"), sqlite3.OperationalError("locked")]
-)
+@pytest.mark.parametrize("defect", [RuntimeError("loop"), AssertionError("never"), sqlite3.OperationalError("locked")])
 def test_whatever_fails_in_a_connector_sets_its_instruction_aside_and_the_next_one_flows(
     hub: Hub, defect: Exception
 ) -> None:
@@ -375,6 +386,66 @@ def test_whatever_fails_in_a_connector_sets_its_instruction_aside_and_the_next_o
     assert len(hub.register.tried) == 2
 
 
+@pytest.mark.parametrize("effect_class", [EffectClass.A, EffectClass.B, EffectClass.C])
+@pytest.mark.parametrize("broke", [ConnectionResetError("by peer"), sqlite3.OperationalError("gone away")])
+def test_a_connector_whose_session_broke_goes_on_with_a_new_one_and_loses_nothing(
+    edge: Edge, posted: Any, effect_class: EffectClass, broke: Exception
+) -> None:
+    hub = Hub(edge, posted, effect_class)
+    hub.sessions = [fails(broke)]
+
+    hub.give(*(raised(task=f"check-home-{number}") for number in range(10)))
+
+    assert len(hub.said()) == 10
+    assert hub.letters() == []
+
+
+@pytest.mark.parametrize("defect", [RuntimeError("loop"), sqlite3.OperationalError("gone away")])
+def test_a_connector_that_fails_whatever_it_is_given_rests_and_the_topic_keeps_its_instructions(
+    hub: Hub, defect: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    instructions = [raised(task=f"check-home-{number}") for number in range(10)]
+    hub.register.before_write = [*[fails(defect)] * 20, hub.edge.stop.set]
+
+    with capture_logs() as lines:
+        hub.give(*instructions)
+    assert hub.letters() == ["defect"] * 3
+    (told,) = {line["reason"] for line in lines if line["event"] == "stopped; a person should look"}
+    assert told == (
+        f"{type(defect).__name__} in the connector's apply; this is a defect of the connector. "
+        "The 3 instructions before this one failed too, and none has gone in since."
+    )
+    hub.give()
+
+    assert [said.data.task for said in hub.reports()] == [each.data.task for each in instructions[3:]]
+
+
+def test_defects_with_a_receipt_between_them_are_no_reason_to_rest(hub: Hub) -> None:
+    bad = fails(ValueError("one kind of work"))
+    hub.register.before_write = [bad, bad, lambda: None] * 5
+
+    hub.give(*(raised(task=f"check-home-{number}") for number in range(10)))
+
+    assert (len(hub.letters()), len(hub.said())) == (5, 5)
+
+
+def test_a_write_that_a_broken_connection_cut_short_is_looked_up_and_waits_as_long_as_that_fails(hub: Hub) -> None:
+    first = raised()
+    hub.register.after_write = [fails(ConnectionResetError("by peer"))]
+    hub.register.when_looking = [fails(BrokenPipeError("gone"))] * 5
+
+    with capture_logs() as lines:
+        hub.give(first)
+
+    assert (hub.said(), hub.letters()) == ([(ACCEPTED, False)], [])
+    assert len(hub.register.tried) == 1
+    (told,) = [line["reason"] for line in lines if line.get("outcome") == "away"]
+    assert told == (
+        "ConnectionResetError in the connector's apply: its connection broke, and whether it wrote is not known. Tried again later."
+    )
+
+
 def test_a_connector_that_answers_with_something_else_than_a_receipt_has_a_defect(hub: Hub) -> None:
     first = raised()
     hub.register.answers = [None, "accepted"]
@@ -384,6 +455,50 @@ def test_a_connector_that_answers_with_something_else_than_a_receipt_has_a_defec
     hub.give(first)
 
     assert hub.said() == [(ACCEPTED, False)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unchecked(Receipt):
+    """A connector's own kind of receipt."""
+
+    def __post_init__(self) -> None:
+        """Nothing is checked."""
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"status": None},
+        {"status": "done"},
+        {"status": ACCEPTED, "reference": "a\ud800"},
+        {"status": ACCEPTED, "reference": "a\0"},
+        {"status": REJECTED, "reason": ["no such property"]},
+    ],
+)
+@pytest.mark.parametrize("kind", [Receipt, Unchecked])
+def test_what_was_written_with_a_receipt_that_the_ledger_cannot_keep_is_looked_up_and_not_written_again(
+    hub: Hub, kind: type[Receipt], bad: dict[str, Any]
+) -> None:
+    first, other = raised(), raised(task="check-stairs")
+    hub.register.spoil = [lambda: kind(**bad)]
+
+    hub.give(first, other)
+
+    assert [effect.key for effect in hub.register.tried] == [first.id.hex, other.id.hex]
+    assert (len(hub.said()), hub.letters(), hub.unfinished()) == (2, [], 0)
+
+
+@pytest.mark.parametrize("found", [False, "", 0])
+def test_a_look_up_that_finds_neither_a_receipt_nor_nothing_is_a_defect_and_nothing_is_written_again(
+    hub: Hub, found: Any
+) -> None:
+    first = raised()
+    hub.register.after_write = [went_silent()]
+    hub.register.found = [found, found]
+
+    hub.give(first)
+
+    assert (len(hub.register.tried), hub.letters()) == (1, ["defect"])
 
 
 def test_a_refusal_in_more_words_than_a_case_can_be_told_is_a_defect_and_goes_through_once_it_is_mended(

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -46,12 +47,17 @@ class Register(SourceConnector[ConnectorSettings]):
         self._stop = stop
         self.looks: list[Callable[[], Iterable[LegacyRecord]]] = []
         """What each look finds, or does."""
+        self.answers: list[Any] = []
+        """What is read instead of the next batches."""
         self.meaning: Callable[[LegacyRecord], Iterable[Said]] = progress_of
 
     def check(self) -> None:
         """It is always there."""
 
     def read(self, dataset: str, after: Checkpoint | None) -> Iterator[Batch]:
+        if self.answers:
+            yield self.answers.pop(0)
+            return
         if not self.looks:
             self._stop()
             return
@@ -218,6 +224,77 @@ def test_a_connector_that_says_what_is_no_fact_and_no_progress_has_a_defect(hub:
     hub.read(lambda: [job(7001)])
 
     assert hub.letters() == ["defect"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unchecked(Progress):
+    """A connector's own kind of progress."""
+
+    def __post_init__(self) -> None:
+        """Nothing is checked."""
+
+
+@pytest.mark.parametrize("kind", [Progress, Unchecked])
+@pytest.mark.parametrize("bad", [{"legacy_key": "a\ud800"}, {"legacy_key": ["7001"]}, {"effect_key": "a\0"}])
+def test_progress_that_the_memory_cannot_be_asked_about_costs_its_record_and_no_other(
+    hub: Hub, kind: type[Progress], bad: dict[str, Any]
+) -> None:
+    hub.asked(OURS, ACCEPTED)
+
+    def says(record: LegacyRecord) -> Iterable[Said]:
+        if record.key == "7001":
+            yield kind(status=TaskStatus.COMPLETED, effective_at=NOW, **bad)
+        else:
+            yield from progress_of(record)
+
+    hub.register.meaning = says
+
+    hub.read(lambda: [job(7001), job(7002, ref=OURS)])
+
+    assert (hub.done(), hub.letters()) == (["task-1"], ["defect"])
+
+
+def test_a_fact_that_cannot_be_sent_costs_its_record_and_no_other(hub: Hub) -> None:
+    hub.asked(OURS, ACCEPTED)
+
+    def says(record: LegacyRecord) -> Iterable[Said]:
+        if record.key == "7001":
+            (fact,) = fact_of(record)
+            assert isinstance(fact, Fact)
+            # Pydantic checks nothing of a copy.
+            yield replace(fact, data=fact.data.model_copy(update={"order_type": "a\ud800"}))
+        else:
+            yield from progress_of(record)
+
+    hub.register.meaning = says
+
+    hub.read(lambda: [job(7001), job(7002, ref=OURS)])
+
+    assert (hub.done(), hub.letters()) == (["task-1"], ["defect"])
+
+
+READ = [
+    None,
+    "a page",
+    Batch(records=cast("Any", ["a row"]), checkpoint={}),
+    Batch(records=cast("Any", None), checkpoint={}),
+    Batch(records=(), checkpoint={"since": NOW}),
+    Batch(records=(), checkpoint=cast("Any", None)),
+]
+
+
+@pytest.mark.parametrize("answer", READ)
+def test_a_connector_that_reads_what_is_no_batch_rests_and_reads_on_from_its_checkpoint(
+    hub: Hub, answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.source_runner.BROKEN_FOR_S", 0.001)
+    hub.asked(OURS, ACCEPTED)
+    hub.register.answers = [answer]
+
+    hub.read(lambda: [job(7001, ref=OURS)])
+
+    assert (hub.done(), hub.letters()) == (["task-1"], [])
+    assert hub.memory.checkpoint("jobs") == {"place": 1}
 
 
 @pytest.mark.parametrize("defect", DEFECTS)

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from hub.edge.messages import Outgoing
 from hub.health.metrics import WorkerMetrics
 from hub.memory.store import DeadlineRow
 from hub.routing.deadlines import DeadlineTimer
 from hub.routing.patience import Memory
-from hub.routing.share import Outgoing, moment_of
+from hub.routing.share import moment_of
 from schemas.references import case_reference
 from schemas.tasks import DeadlineExpired
 from schemas.topics import CASE_EVENTS

@@ -1,10 +1,11 @@
 import pytest
 
+from hub.edge.messages import Outgoing
 from hub.errors import RestartMe
 from hub.health.metrics import WorkerMetrics
 from hub.memory.store import Partition
 from hub.routing.diary import MOST_DEFECTS_PER_MINUTE, Diary
-from hub.routing.share import Defect, Outgoing, Share
+from hub.routing.share import Defect, Share
 
 P0 = Partition("case-events", 0)
 
@@ -44,7 +45,7 @@ def test_defects_of_an_earlier_minute_are_forgiven() -> None:
 
 def test_a_round_is_counted_by_type_outcome_topic_and_code() -> None:
     metrics = WorkerMetrics()
-    share = Share(P0, 0, 3, outgoing={"housing-tasks": [Outgoing(b"k", b"v", ())]})
+    share = Share(P0, 0, 3, outgoing={"housing-tasks": [Outgoing("housing-tasks", b"k", b"v")]})
     share.outcomes["case.request-received.v1", "applied"] = 2
     share.set_aside["not-json"] = 1
 

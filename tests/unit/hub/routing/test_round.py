@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.edge.messages import Outgoing
 from hub.errors import ConfigurationError, RestartMe
 from hub.health.metrics import WorkerMetrics
 from hub.memory.prepare import prepare
@@ -15,7 +16,6 @@ from hub.routing.diary import Diary
 from hub.routing.patience import Memory
 from hub.routing.records import Fetch
 from hub.routing.round import Rounds
-from hub.routing.share import Outgoing
 from hub.routing.step import World
 
 NewCase = Callable[[str], Any]
