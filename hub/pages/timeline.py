@@ -82,18 +82,20 @@ def _each_once(entries: Iterable[Entry]) -> list[Entry]:
     may be later than a record that says as much or more; told as it was stamped, a task would be accepted after it was refused.
     """
     told = dict(enumerate(entries))
-    last: dict[tuple[str | None, int], int] = {}
+    last: dict[tuple[str | None, int, bool], int] = {}
     references: set[tuple[str | None, int, str]] = set()
     words = {number: said for number, entry in told.items() if (said := _word(entry))}
-    for number in sorted(
-        sorted(words, key=lambda each: words[each].rank, reverse=True), key=lambda each: words[each].at
-    ):
+    weightiest_first = sorted(words, key=lambda each: words[each].rank, reverse=True)
+    for number in sorted(weightiest_first, key=lambda each: words[each].at):
         entry = told[number]
         raising = (entry.task, entry.raising)
         new = entry.reference if (*raising, entry.reference or "") not in references else None
-        kept = last.get(raising)
+        agrees = _agrees_to_stop(entry)
+        stands, kept = last.get((*raising, False)), last.get((*raising, agrees))
+        if agrees and stands is not None and words[stands].status is TaskStatus.CANCELLED:
+            kept = stands
         if kept is None or not _says_no_more(words[number], words[kept]):
-            last[raising] = number
+            last[*raising, agrees] = number
         else:
             told[kept] = _with(told[kept], told.pop(number), new)
         if new:
@@ -104,9 +106,17 @@ def _each_once(entries: Iterable[Entry]) -> list[Entry]:
 def _word(entry: Entry) -> StatusHeard | None:
     """How a task stands by its department's word; None for a line that tells something else."""
     stopped = entry.kind is EntryKind.WITHDRAWAL_ANSWERED and entry.status == TaskStatus.CANCELLED
-    if not entry.status or not (stopped or entry.kind is EntryKind.TASK_STATUS):
+    if not entry.status or not (stopped or entry.kind is EntryKind.TASK_STATUS or _agrees_to_stop(entry)):
         return None
     return StatusHeard(status=TaskStatus(entry.status), at=entry.at, reason=entry.reason)
+
+
+def _agrees_to_stop(entry: Entry) -> bool:
+    """Whether a department took up a withdrawal: no word on how the task stands, and no news once it is cancelled."""
+    return entry.kind is EntryKind.WITHDRAWAL_ANSWERED and entry.status in {
+        TaskStatus.ACCEPTED,
+        TaskStatus.IN_PROGRESS,
+    }
 
 
 def _says_no_more(word: StatusHeard, before: StatusHeard) -> bool:

@@ -230,6 +230,22 @@ def test_a_task_that_was_stopped_is_told_as_cancelled_once() -> None:
     ]
 
 
+def test_that_a_department_agreed_to_stop_is_told_once_and_not_after_it_stopped() -> None:
+    withdrawn = (5, RequestWithdrawn, Withdrawal())
+    agreed, again = (said(at, "check-home", "accepted", withdrawal=True, revision=1) for at in (7, 9))
+    accepted, stopped = said(3, "check-home", "accepted"), said(6, "check-home", "cancelled")
+    begins = ["Housing accepted “Check home”.", "The case is withdrawn."]
+
+    assert about("Check home", lived(accepted, withdrawn, stopped, agreed)) == [
+        *begins,
+        "Housing cancelled “Check home”.",
+    ]
+    assert about("Check home", lived(accepted, withdrawn, agreed, again)) == [
+        *begins,
+        "Housing agreed to stop “Check home”.",
+    ]
+
+
 def test_what_was_found_out_is_told_also_where_the_line_that_said_it_is_left_out() -> None:
     found = Facts.model_validate({"steps_at_door": 2})
     told = lived(said(5, "check-home", "completed"), said(6, "check-home", "completed", answers=found))
