@@ -11,10 +11,11 @@ _STEPS = (
     *(timedelta(seconds=s) for s in (1, 5, 15, 30)),
     *(timedelta(minutes=m) for m in (1, 5, 15, 30)),
     *(timedelta(hours=h) for h in (1, 3, 6, 12)),
-    *(timedelta(days=d) for d in (1, 2, 7, 14, 28, 91, 364)),
+    *(timedelta(days=d) for d in (1, 2, 7, 14, 28, 91, 182)),
 )
-_DAY = timedelta(days=1)
-_LABEL = 84.0
+_YEARS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+_DAY, _YEAR = timedelta(days=1), timedelta(days=365)
+_LABEL, _LABEL_WITH_YEAR = 96.0, 116.0
 """Room a label needs, in units of the drawing."""
 
 
@@ -50,11 +51,23 @@ class Axis:
         return self.start <= moment <= self.end
 
     def ticks(self) -> list[Tick]:
-        """Labelled moments: round ones, as many as there is room for."""
-        room = max(2, int((self.right - self.left) / _LABEL))
-        step = next((step for step in _STEPS if (self.end - self.start) / step <= room), _STEPS[-1])
-        moments = self._days(step.days) if step >= _DAY else self._within_a_day(step)
-        return [Tick(self.x(at), _label(at, step)) for at in moments if self.x(at) <= self.right - _LABEL * 0.7]
+        """Labelled moments: round ones, as many as there is room for; with the year where not all lie in one."""
+        length, with_year = self.end - self.start, local(self.start).year != local(self.end).year
+        label = _LABEL_WITH_YEAR if with_year else _LABEL
+        room = max(2, int((self.right - self.left) / label))
+        step = next((step for step in _STEPS if length / step <= room), None)
+        if step is None:
+            years = next((years for years in _YEARS if length / (_YEAR * years) <= room), _YEARS[-1])
+            named = [(at, str(local(at).year)) for at in self._new_years(years)]
+        else:
+            moments = self._days(step.days) if step >= _DAY else self._within_a_day(step)
+            named = [(at, _label(at, step, with_year=with_year)) for at in moments]
+        return [Tick(self.x(at), words) for at, words in named if self.x(at) <= self.right - label * 0.7]
+
+    def _new_years(self, step: int) -> Iterator[datetime]:
+        for year in range(local(self.start).year + 1, local(self.end).year + 1):
+            if year % step == 0:
+                yield datetime(year, 1, 1, tzinfo=LONDON)
 
     def _days(self, step: int) -> Iterator[datetime]:
         """Midnights; steps of weeks fall on Mondays, since ordinal 1 was one."""
@@ -73,7 +86,7 @@ class Axis:
             at += step
 
 
-def _label(at: datetime, step: timedelta) -> str:
+def _label(at: datetime, step: timedelta, *, with_year: bool) -> str:
     if step >= _DAY or (step >= timedelta(hours=1) and local(at).time() == time()):
-        return short_day(at)
+        return short_day(at, with_year=with_year)
     return clock(at) if step >= timedelta(minutes=1) else f"{local(at):%H:%M:%S}"

@@ -33,10 +33,15 @@ def day(moment: datetime, now: datetime) -> str:
     return f"{_WEEKDAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]}{year}"
 
 
-def short_day(moment: datetime) -> str:
-    """The day where there is little room: Tue 3 Nov."""
+def short_day(moment: datetime, *, with_year: bool) -> str:
+    """The day where there is little room: Tue 3 Nov, or Tue 3 Nov 2026."""
     at = local(moment)
-    return f"{_WEEKDAYS[at.weekday()][:3]} {at.day} {_MONTHS[at.month - 1][:3]}"
+    return f"{_WEEKDAYS[at.weekday()][:3]} {at.day} {_MONTHS[at.month - 1][:3]}" + (f" {at.year}" if with_year else "")
+
+
+def short_date(moment: datetime, now: datetime) -> str:
+    """The day where there is little room; with the year where it is not this one."""
+    return short_day(moment, with_year=local(moment).year != local(now).year)
 
 
 def clock(moment: datetime) -> str:
@@ -115,7 +120,7 @@ def short(moment: datetime, now: datetime) -> str:
     """A moment in a table: 14:05 today; Mon 2 Nov; with the year where it is not this one."""
     if local(moment).date() == local(now).date():
         return f"{clock(moment)} today"
-    return short_day(moment) if local(moment).year == local(now).year else f"{short_day(moment)} {local(moment).year}"
+    return short_date(moment, now)
 
 
 def short_with_time(moment: datetime, now: datetime) -> str:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from hub.journeys.model import Journey
 from hub.pages.axis import Axis, Tick
-from hub.pages.dates import due_by, listed, short_day
+from hub.pages.dates import due_by, listed, short_date
 from hub.pages.words import DEPARTMENTS, ended_at, overdue, task_title, waits_for
 from hub.routing.case import Case, Entry, EntryKind, TaskState, TaskView
 from schemas.envelope import Department
@@ -242,10 +242,10 @@ def _words(case: Case, view: TaskView, journey: Journey | None, now: datetime) -
         names = waits_for(view, case, journey)
         return f"waits for {listed([name.lower() for name in names])}" if names else "waits for its turn"
     if view.state in _MARKS:
-        return f"{_SHORT[view.state]} {short_day(view.since)}"
+        return f"{_SHORT[view.state]} {short_date(view.since, now)}"
     if view.due is None:
         return _SHORT[view.state]
-    return f"{_SHORT[view.state]}, {'overdue since' if overdue(view, now) else 'due'} {short_day(view.due)}"
+    return f"{_SHORT[view.state]}, {'overdue since' if overdue(view, now) else 'due'} {short_date(view.due, now)}"
 
 
 def _description(case: Case, journey: Journey | None, now: datetime) -> str:

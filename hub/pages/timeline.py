@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hub.journeys.model import Journey
 from hub.pages.dates import day_and_time, due_by, listed
 from hub.pages.words import CHANNELS, department, fact_title, task_title
-from hub.routing.case import Case, Entry, EntryKind
+from hub.routing.case import Case, Entry, EntryKind, StatusHeard
 from schemas.cases import CaseStatus, Verdict
 from schemas.tasks import TaskStatus
 
@@ -71,8 +71,70 @@ _ENDS = {
 
 def lines(case: Case, entries: Iterable[Entry], journey: Journey | None, now: datetime) -> list[Line]:
     """The timeline, the newest first."""
-    told = sorted(enumerate(entries), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
+    told = sorted(enumerate(_each_once(entries)), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
     return [_line(case, entry, journey, now) for _, entry in told]
+
+
+def _each_once(entries: Iterable[Entry]) -> list[Entry]:
+    """What happened, without a department's word on a task that says no more than the one before it.
+
+    A department is heard twice: its system's receipt for what it was handed, and its records. A receipt is stamped when it is given, which
+    may be later than a record that says as much or more; told as it was stamped, a task would be accepted after it was refused.
+    """
+    told = dict(enumerate(entries))
+    last: dict[tuple[str | None, int, bool], int] = {}
+    references: set[tuple[str | None, int, str]] = set()
+    words = {number: said for number, entry in told.items() if (said := _word(entry))}
+    weightiest_first = sorted(words, key=lambda each: words[each].rank, reverse=True)
+    for number in sorted(weightiest_first, key=lambda each: words[each].at):
+        entry = told[number]
+        raising = (entry.task, entry.raising)
+        new = entry.reference if (*raising, entry.reference or "") not in references else None
+        agrees = _agrees_to_stop(entry)
+        stands, kept = last.get((*raising, False)), last.get((*raising, agrees))
+        if agrees and stands is not None and words[stands].status is TaskStatus.CANCELLED:
+            kept = stands
+        if kept is None or not _says_no_more(words[number], words[kept]):
+            last[*raising, agrees] = number
+        else:
+            told[kept] = _with(told[kept], told.pop(number), new)
+        if new:
+            references.add((*raising, new))
+    return list(told.values())
+
+
+def _word(entry: Entry) -> StatusHeard | None:
+    """How a task stands by its department's word; None for a line that tells something else."""
+    stopped = entry.kind is EntryKind.WITHDRAWAL_ANSWERED and entry.status == TaskStatus.CANCELLED
+    if not entry.status or not (stopped or entry.kind is EntryKind.TASK_STATUS or _agrees_to_stop(entry)):
+        return None
+    return StatusHeard(status=TaskStatus(entry.status), at=entry.at, reason=entry.reason)
+
+
+def _agrees_to_stop(entry: Entry) -> bool:
+    """Whether a department took up a withdrawal: no word on how the task stands, and no news once it is cancelled."""
+    return entry.kind is EntryKind.WITHDRAWAL_ANSWERED and entry.status in {
+        TaskStatus.ACCEPTED,
+        TaskStatus.IN_PROGRESS,
+    }
+
+
+def _says_no_more(word: StatusHeard, before: StatusHeard) -> bool:
+    if word.status is before.status:
+        return word.reason in {None, before.reason} or before.reason is None
+    return word.rank < before.rank
+
+
+def _with(kept: Entry, left_out: Entry, reference: str | None) -> Entry:
+    """A line, with what only the one that is left out said."""
+    reason = left_out.reason if left_out.status == kept.status else None
+    return kept.model_copy(
+        update={
+            "reference": ", ".join(each for each in (kept.reference, reference) if each) or None,
+            "reason": kept.reason or reason,
+            "facts": tuple(sorted({*kept.facts, *left_out.facts})),
+        }
+    )
 
 
 def _line(case: Case, entry: Entry, journey: Journey | None, now: datetime) -> Line:

@@ -233,7 +233,25 @@ def _undone(case: Case) -> list[str]:
     begun, unheeded = undoing(case), _unheeded(case)
     if begun:
         return [f"Waiting for {_departments([view.department for view in begun])} to undo what was begun.", *unheeded]
-    return unheeded or ["What was begun has been undone."]
+    return unheeded or _left(case)
+
+
+def _left(case: Case) -> list[str]:
+    """What is left of a case that has ended and in which nothing is to be undone any more."""
+    undone = any(_was_undone(view, case) for view in case.tasks)
+    done = [view for view in case.tasks if view.state is TaskState.COMPLETED and not _was_undone(view, case)]
+    sentences = ["What was begun has been undone."] if undone else []
+    if done:
+        titles = listed([f"“{task_title(view.name)}”" for view in done])
+        sentences.append(f"{titles} {'was done and stays' if len(done) == 1 else 'were done and stay'} done.")
+    return sentences or ["Nothing had to be undone."]
+
+
+def _was_undone(view: TaskView, case: Case) -> bool:
+    """Whether its department stopped a task, or agreed to undo what it had done."""
+    said = case.heard.latest(view.name)
+    agreed = said is not None and said.settled and said.answer is not None and not said.answer.status.ended
+    return view.state is TaskState.CANCELLED or (view.state is TaskState.COMPLETED and agreed)
 
 
 def _unheeded(case: Case) -> list[str]:

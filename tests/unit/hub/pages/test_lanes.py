@@ -11,6 +11,7 @@ from hub.pages.lanes import Drawing, draw
 from hub.routing.case import Case, Entry, EntryKind, TaskState, TaskView
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
+from schemas.times import LAST_MOMENTS_YEAR
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 NOW = START + timedelta(days=4)
@@ -187,6 +188,51 @@ def test_a_case_without_tasks_is_an_empty_drawing() -> None:
 def test_an_axis_labels_round_moments(length: timedelta, labels: list[str]) -> None:
     axis = Axis(START, START + length, 0, 430)
     assert [tick.label for tick in axis.ticks()] == labels
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "labels"),
+    [
+        (
+            datetime(2026, 12, 30, 9, tzinfo=UTC),
+            datetime(2027, 1, 2, 9, tzinfo=UTC),
+            ["Thu 31 Dec 2026", "Fri 1 Jan 2027"],
+        ),
+        (
+            datetime(2026, 11, 2, 9, tzinfo=UTC),
+            datetime(2027, 2, 2, 9, tzinfo=UTC),
+            ["Mon 9 Nov 2026", "Mon 7 Dec 2026", "Mon 4 Jan 2027"],
+        ),
+        (datetime(1900, 1, 1, tzinfo=UTC), START, ["1950", "2000"]),
+        (datetime(2019, 5, 1, tzinfo=UTC), START, ["2020", "2022", "2024"]),
+    ],
+)
+def test_labels_say_the_year_where_the_axis_crosses_one(start: datetime, end: datetime, labels: list[str]) -> None:
+    assert [tick.label for tick in Axis(start, end, 0, 480).ticks()] == labels
+
+
+@pytest.mark.parametrize(("left", "right", "most"), [(124.0, 890.0, 8), (8.0, 330.0, 4)])
+@pytest.mark.parametrize("begins", [START, datetime(2026, 12, 31, 22, tzinfo=UTC), datetime(1900, 1, 1, tzinfo=UTC)])
+def test_there_are_never_more_labels_than_fit(left: float, right: float, most: int, begins: datetime) -> None:
+    lengths = [timedelta(minutes=10) * 1.3**power for power in range(62)]
+    for length in [length for length in lengths if (begins + length).year <= LAST_MOMENTS_YEAR]:
+        ticks = Axis(begins, begins + length, left, right).ticks()
+        places = [tick.x for tick in ticks]
+
+        assert len(ticks) <= most, length
+        # A letter of a label is some seven units wide.
+        assert all(after - tick.x >= 7 * len(tick.label) - 1 for tick, after in zip(ticks, places[1:], strict=False)), (
+            length,
+            ticks,
+        )
+
+
+def test_a_task_that_was_due_in_another_year_says_so() -> None:
+    late = case()
+    overdue = late.tasks[1].model_copy(update={"due": datetime(1900, 1, 2, 23, 59, tzinfo=UTC)})
+    drawing = drawn(late.model_copy(update={"tasks": (overdue,)}))
+
+    assert drawing.lanes[0].rows[0].label.words == "in progress, overdue since Tue 2 Jan 1900"
 
 
 def test_midnight_is_british_also_on_the_day_the_clock_changes() -> None:

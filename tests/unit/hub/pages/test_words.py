@@ -156,6 +156,29 @@ SENTENCES = {
             "What was begun has been undone."
         ),
     ),
+    "a closed case says that what was done stays done": (
+        lived(said("check-home", "completed"), said("assess-care", "rejected")),
+        (
+            "Closed yesterday, Wednesday 4 November. Social care refused “Assess care” yesterday, Wednesday 4 November. "
+            "“Check home” was done and stays done."
+        ),
+    ),
+    "a closed case in which nothing was begun beside the refusal says that nothing had to be undone": (
+        lived(said("check-home", "rejected"), said("assess-care", "rejected")),
+        (
+            "Closed yesterday, Wednesday 4 November. Housing refused “Check home” yesterday, Wednesday 4 November. "
+            "Social care refused “Assess care” yesterday, Wednesday 4 November. Nothing had to be undone."
+        ),
+    ),
+    "a withdrawn case tells what was stopped from what was done before": (
+        lived(
+            said("check-home", "completed"), WITHDRAWN, said("assess-care", "cancelled", withdrawal=True, revision=1)
+        ),
+        (
+            "Withdrawn yesterday, Wednesday 4 November. What was begun has been undone. "
+            "“Check home” was done and stays done."
+        ),
+    ),
     "a withdrawn case says who has yet to undo": (
         lived(said("check-home", "accepted"), WITHDRAWN),
         "Withdrawn yesterday, Wednesday 4 November. Waiting for Housing and social care to undo what was begun.",
