@@ -83,7 +83,7 @@ def prepare(folder: Path, nodes: int | None = None, runtime: Runtime | None = No
 
     Args:
         folder: made if it is not there.
-        nodes: 1 to 3; None takes what the folder has, or 1.
+        nodes: 1 or 3; None takes what the folder has, or 1.
         runtime: what runs Kafka's formatting tool; chosen if not given.
 
     Raises:
