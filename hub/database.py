@@ -6,6 +6,7 @@ from sqlalchemy import Engine, MetaData, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from hub import folders
 from hub.errors import ConfigurationError, HubError, RestartMe
 
 _LOCK = 0x68756220  # "hub "; any number will do that nothing else in this database locks
@@ -69,17 +70,11 @@ def make_folder(url: URL, setting: str) -> None:
     """Make the folder of a SQLite file; of any other database nothing.
 
     Raises:
-        ConfigurationError: it cannot be made.
+        ConfigurationError: it cannot be made, or not be written to.
     """
     if url.get_backend_name() != "sqlite" or not url.database:
         return
-    folder = Path(url.database).parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"{setting}: the folder {folder} cannot be made ({error.strerror}). Name another, or let this user write there."
-        ) from error
+    folders.make_folder(Path(url.database).parent, setting)
 
 
 def unusable(error: BaseException, setting: str, url: URL) -> HubError:

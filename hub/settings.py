@@ -5,13 +5,14 @@ Looked for in this order: `--settings FILE`, the variable HUB_SETTINGS, `hub.tom
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from connectors.sdk.settings import RUNNER_KEYS, problems
 from hub.errors import ConfigurationError
@@ -21,6 +22,35 @@ from schemas.tasks import Work
 DEFAULT_FILE = Path("hub.toml")
 OWN_PROCESSES = frozenset({"web", "worker", "broker", "broker-1", "broker-2", "broker-3"})
 """What the hub's own processes are called: in the log, on the screen, and in the names of their files."""
+_ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
+
+
+def no_two_nodes(nodes: int) -> int:
+    """A number of nodes that a broker may have.
+
+    Raises:
+        ValueError: any but one and three.
+    """
+    if nodes not in {1, 3}:
+        two = "Two are no safer than one: when either is away, neither goes on. " if nodes == 2 else ""
+        raise ValueError(f"A broker has 1 node or 3. {two}Say 1, or 3 to try what a cluster does.")
+    return nodes
+
+
+def addresses(text: str) -> str:
+    """The addresses of a Kafka, as clients take them: host:port, comma-separated.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    listed = [part.strip() for part in text.split(",")]
+    for number, part in enumerate(listed, 1):
+        found = _ADDRESS.fullmatch(part)
+        if not found or not 1 <= int(found["port"]) <= 65535:
+            raise ValueError(
+                f"address {number} of {len(listed)} is not host:port, such as kafka-1:9092; several stand in one text, comma-separated."
+            )
+    return ",".join(listed)
 
 
 class _Section(BaseModel):
@@ -41,7 +71,7 @@ class CouncilSettings(_Section):
 class KafkaSettings(_Section):
     """Where Kafka is. Leave `bootstrap` out and the hub runs one of its own (`hub broker`)."""
 
-    bootstrap: str | None = None
+    bootstrap: Annotated[str, AfterValidator(addresses)] | None = None
     """host:port, comma-separated, of an existing cluster."""
     partitions: Annotated[int, Field(ge=1, le=1000)] = 12
     """Partitions of every hub topic, for ever."""
@@ -64,7 +94,7 @@ class BrokerSettings(_Section):
 
     folder: Path = Path(".hub/broker")
     """Its logs, data and ports."""
-    nodes: Annotated[int, Field(ge=1, le=3)] = 1
+    nodes: Annotated[int, AfterValidator(no_two_nodes)] = 1
     """1, or 3 to try what a cluster does."""
 
 

@@ -9,8 +9,9 @@ from datetime import time
 from enum import StrEnum
 from types import UnionType
 from typing import Annotated, Any, Self, Union, get_args, get_origin
+from unicodedata import category
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from schemas.envelope import Message
 from schemas.identifiers import GridReference, NhsNumber, Postcode, Uprn
@@ -46,7 +47,18 @@ class LandOwner(StrEnum):
     PRIVATE = "private"
 
 
-ShortText = Annotated[str, Field(min_length=1, max_length=200)]
+def _in_plain_sight(text: str) -> str:
+    """A text that somebody can read: something to be seen in it, and nothing that moves the cursor or the sense of a line."""
+    if any(category(letter) == "Cc" for letter in text):
+        raise ValueError("This holds a tab, a line break or another control character. Write it in one line.")
+    if all(category(letter)[0] in "CZ" for letter in text):
+        raise ValueError("This may not be empty.")
+    return text
+
+
+# Blanks around a text go: nobody means them, and alone they would pass for an answer.
+_TRIMMED, _SEEN = StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_in_plain_sight)
+ShortText = Annotated[str, Field(max_length=200), _TRIMMED, _SEEN]
 
 
 class Facts(Message):
@@ -54,15 +66,15 @@ class Facts(Message):
 
     person_name: Annotated[ShortText | None, Privacy.PERSONAL] = None
     """Name of the person it is about, as they give it."""
-    phone: Annotated[Annotated[str, Field(max_length=20)] | None, Privacy.PERSONAL] = None
+    phone: Annotated[Annotated[str, Field(max_length=20), _TRIMMED, _SEEN] | None, Privacy.PERSONAL] = None
     """Telephone number."""
     date_of_birth: Annotated[Day | None, Privacy.PERSONAL] = None
     """Date of birth."""
     nhs_number: Annotated[NhsNumber | None, Privacy.PERSONAL] = None
     """NHS number."""
-    social_care_id: Annotated[Annotated[str, Field(max_length=20)] | None, Privacy.PERSONAL] = None
+    social_care_id: Annotated[Annotated[str, Field(max_length=20), _TRIMMED, _SEEN] | None, Privacy.PERSONAL] = None
     """The person's number in the social-care system."""
-    tenancy_ref: Annotated[Annotated[str, Field(max_length=11)] | None, Privacy.PERSONAL] = None
+    tenancy_ref: Annotated[Annotated[str, Field(max_length=11), _TRIMMED, _SEEN] | None, Privacy.PERSONAL] = None
     """Tenancy reference in the housing system, such as 000017/01."""
     uprn: Annotated[Uprn | None, Privacy.PERSONAL] = None
     """The home, or the place it is about."""

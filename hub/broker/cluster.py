@@ -20,9 +20,11 @@ from pathlib import Path
 
 from hub.broker.java import Runtime, choose
 from hub.errors import ConfigurationError
+from hub.folders import make_folder
 from hub.settings import HubSettings
 
 MARKER = "cluster.json"
+NAMED_BY = "broker.folder, or --folder"
 MADE_BY = "council-hub broker 1"
 LOOPBACK = "127.0.0.1"
 # What an interrupted first start may leave before there is a marker.
@@ -81,7 +83,7 @@ def prepare(folder: Path, nodes: int | None = None, runtime: Runtime | None = No
 
     Args:
         folder: made if it is not there.
-        nodes: 1 to 3; None takes what the folder has, or 1.
+        nodes: 1 or 3; None takes what the folder has, or 1.
         runtime: what runs Kafka's formatting tool; chosen if not given.
 
     Raises:
@@ -132,7 +134,7 @@ def find(folder: Path) -> Cluster | None:
 
 def save(cluster: Cluster) -> None:
     """Write the marker, whole or not at all."""
-    cluster.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(cluster.folder, NAMED_BY)
     content = {"made_by": MADE_BY, "cluster": cluster.identifier, "nodes": [asdict(node) for node in cluster.nodes]}
     new = cluster.folder / f"{MARKER}.new"
     with new.open("w", encoding="utf-8") as file:

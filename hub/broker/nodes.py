@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.broker import processes
-from hub.broker.cluster import LOOPBACK, MARKER, Cluster, Node, find, is_free, prepare, with_new_ports
+from hub.broker.cluster import LOOPBACK, MARKER, NAMED_BY, Cluster, Node, find, is_free, prepare, with_new_ports
 from hub.broker.java import Runtime, choose, log4j_file
 from hub.edge import kafka
 from hub.errors import ConfigurationError, RestartMe
+from hub.folders import make_folder
 
 START_WITHIN_S = 90.0
 STOP_WITHIN_S = 20.0
@@ -229,7 +230,7 @@ def _last_words(cluster: Cluster, node: Node) -> str:
 def _alone(folder: Path) -> Iterator[None]:
     """One command at a time on a folder; the next one waits."""
     find(folder)  # refuses a folder of somebody else before anything is put into it
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, NAMED_BY)
     with (folder / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

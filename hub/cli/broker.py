@@ -7,7 +7,7 @@ import click
 
 from hub.broker import jars, java, nodes, startup
 from hub.broker.cluster import find
-from hub.settings import BrokerSettings, load_if_any
+from hub.settings import BrokerSettings, load_if_any, no_two_nodes
 
 _STATES = {
     (True, True): "answers",
@@ -15,6 +15,13 @@ _STATES = {
     (False, True): "answers, run by another program",
     (False, False): "stopped",
 }
+
+
+def _one_or_three(_: click.Context, __: click.Parameter, count: int | None) -> int | None:
+    try:
+        return None if count is None else no_two_nodes(count)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.group(name="broker")
@@ -26,7 +33,7 @@ def command(ctx: click.Context, folder: Path | None) -> None:
 
 
 @command.command()
-@click.option("--nodes", "count", type=click.IntRange(1, 3), help="1, or 3 to try what a cluster does.")
+@click.option("--nodes", "count", type=int, callback=_one_or_three, help="1, or 3 to try what a cluster does.")
 @click.option("--new-ports", is_flag=True, help="Take other ports than last time.")
 @click.pass_obj
 def start(settings: BrokerSettings, count: int | None, new_ports: bool) -> None:

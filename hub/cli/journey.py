@@ -110,7 +110,7 @@ def run(
 ) -> None:
     """A table of what would happen when, given a start, facts, and how the departments answer."""
     # The words of the case page; imported here because the other two sub-commands do without them.
-    from hub.pages.timeline import lines  # noqa: PLC0415 - as said above
+    from hub.pages.timeline import as_it_happens  # noqa: PLC0415 - as said above
 
     journey = load_file(file_named(file, _files(settings)))
     begin = _start(start)
@@ -134,8 +134,7 @@ def run(
     table = Table(title=escape(f"{journey.title}, from {day_and_time(begin, begin)}"), title_justify="left")
     for heading in ("When", "What", "More"):
         table.add_column(heading)
-    # Seen from before it began: a table of days to come has no yesterday.
-    for line in reversed(lines(case, happened, journey, begin - timedelta(days=2))):
+    for line in as_it_happens(case, happened, journey, begin):
         table.add_row(escape(line.when), escape(line.what), escape(line.detail))
     Console().print(table)
     if len(happened) >= MOST_LINES:

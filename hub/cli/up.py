@@ -1,11 +1,14 @@
 """`hub up`: every process of a settings file on this machine, under one supervisor."""
 
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from hub.errors import ConfigurationError
 from hub.settings import HubSettings, load
 from hub.supervisor import run as running
 from hub.supervisor.outlet import Outlet
@@ -29,14 +32,40 @@ def command(ctx: click.Context, check: bool, as_json: bool, plain: bool) -> None
     outlet = Outlet(sys.stdout)
     console = outlet.console()
     if check:
-        from hub.edge.process import choose  # noqa: PLC0415 - `hub up` itself never loads a connector
-
-        for name in settings.connectors:
-            choose(settings, name)
-        running.check(wanted, settings)
+        _refuse_what_cannot_run(wanted, settings)
         _show(wanted, settings, console)
         return
     running.run(settings, wanted, _screen(wanted, settings, console, as_json=as_json, plain=plain), outlet)
+
+
+def _refuse_what_cannot_run(wanted: Plan, settings: HubSettings) -> None:
+    """Look at everything by which a process would be refused when it starts, without starting it.
+
+    Raises:
+        ConfigurationError: all that was found.
+    """
+    # `hub up` itself loads none of these; each process loads its own.
+    from hub.database import read_url  # noqa: PLC0415 - as said
+    from hub.edge.process import choose  # noqa: PLC0415 - as said
+    from hub.routing.world import load_world  # noqa: PLC0415 - as said
+
+    memories = {"worker": settings.worker.memory, "web": settings.web.memory} | {
+        f"connectors.{name}": each.memory for name, each in settings.connectors.items()
+    }
+    looks: list[Callable[[], object]] = [
+        *(partial(read_url, settings.database_url(memory), f"{of}.memory.url") for of, memory in memories.items()),
+        partial(load_world, settings),
+        *(partial(choose, settings, name) for name in settings.connectors),
+        partial(running.check, wanted, settings),
+    ]
+    found = []
+    for look in looks:
+        try:
+            look()
+        except ConfigurationError as error:
+            found.append(str(error))
+    if found:
+        raise ConfigurationError("\n".join(found))
 
 
 def _screen(wanted: Plan, settings: HubSettings, console: Console, *, as_json: bool, plain: bool) -> Screen:

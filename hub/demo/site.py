@@ -21,11 +21,13 @@ from connectors.sdk.simulation import Citizen
 from hub.broker.cluster import LOOPBACK, choose_ports, is_free
 from hub.demo.council import CODE, NAME
 from hub.errors import ConfigurationError
+from hub.folders import make_folder, refusal
 from hub.supervisor.alone import alone
 
 MARKER = "demo.json"
 MADE_BY = "council-hub demo 1"
 WEB_PORT = 8600
+_NAMED_BY = "--folder"
 _PORTS = range(12_000, 20_000)
 """Below those that the kernel gives to outgoing connections, and beside those of the local broker."""
 
@@ -103,11 +105,12 @@ def make(folder: Path, systems: Iterable[str], citizens: Iterable[Citizen], web_
         web_port: of pages and API; any free one where it is None.
 
     Raises:
-        ConfigurationError: the folder holds something else, or a demo runs in it.
+        ConfigurationError: the folder holds something else, cannot be written to, or a demo runs in it.
     """
     folder = folder.absolute()
+    make_folder(folder, _NAMED_BY)
     _clear(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, _NAMED_BY)
     (folder / MARKER).write_text(json.dumps({"made_by": MADE_BY}) + "\n", encoding="utf-8")
     names = sorted(systems)
     worker, web, *ports = choose_ports(2 + 2 * len(names), _PORTS, is_free)
@@ -127,7 +130,7 @@ def make(folder: Path, systems: Iterable[str], citizens: Iterable[Citizen], web_
 
 def _clear(folder: Path) -> None:
     """Delete the last demo, if nothing runs in it."""
-    if not folder.exists() or not any(folder.iterdir()):
+    if not any(folder.iterdir()):
         return
     try:
         ours = json.loads((folder / MARKER).read_text(encoding="utf-8"))["made_by"] == MADE_BY
@@ -139,7 +142,10 @@ def _clear(folder: Path) -> None:
             "Name an empty or a new one with --folder."
         )
     with alone(folder / ".hub"):
-        shutil.rmtree(folder)
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise refusal(folder, _NAMED_BY, "deleted", error.strerror or type(error).__name__) from error
 
 
 def toml_table(name: str, table: Mapping[str, Any]) -> str:

@@ -71,8 +71,19 @@ _ENDS = {
 
 def lines(case: Case, entries: Iterable[Entry], journey: Journey | None, now: datetime) -> list[Line]:
     """The timeline, the newest first."""
-    told = sorted(enumerate(_each_once(entries)), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
-    return [_line(case, entry, journey, now) for _, entry in told]
+    return [_line(case, entry, journey, now, now) for entry in _newest_first(entries)]
+
+
+def as_it_happens(case: Case, entries: Iterable[Entry], journey: Journey, begin: datetime) -> list[Line]:
+    """The timeline of what has not happened, the oldest first: each line is told as on its own day, since none of them is today."""
+    return [_line(case, entry, journey, begin, entry.at) for entry in reversed(_newest_first(entries))]
+
+
+def _newest_first(entries: Iterable[Entry]) -> list[Entry]:
+    return [
+        entry
+        for _, entry in sorted(enumerate(_each_once(entries)), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
+    ]
 
 
 def _each_once(entries: Iterable[Entry]) -> list[Entry]:
@@ -137,10 +148,11 @@ def _with(kept: Entry, left_out: Entry, reference: str | None) -> Entry:
     )
 
 
-def _line(case: Case, entry: Entry, journey: Journey | None, now: datetime) -> Line:
+def _line(case: Case, entry: Entry, journey: Journey | None, now: datetime, told: datetime) -> Line:
+    """One line; its own day as read at `now`, the days it speaks of as told at `told`."""
     late = entry.heard_at - entry.at > _HEARD_LATE
     heard = f"The hub heard of it on {day_and_time(entry.heard_at, now)}." if late else ""
-    detail = " ".join(part for part in (_detail(entry, now), heard) if part)
+    detail = " ".join(part for part in (_detail(entry, told), heard) if part)
     what = _what(case, entry, journey)
     sentence = what if what.endswith("?") else f"{what}."
     return Line(entry.at, day_and_time(entry.at, now), sentence, detail, _mark(entry))

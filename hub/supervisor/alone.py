@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hub.errors import ConfigurationError
+from hub.folders import make_folder
 
 
 @contextmanager
@@ -17,9 +18,9 @@ def alone(folder: Path) -> Iterator[None]:
         folder: `.hub` beside the settings file; made if it is not there.
 
     Raises:
-        ConfigurationError: another supervisor has it, whose number the message gives.
+        ConfigurationError: another supervisor has it, whose number the message gives; or it cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, "Beside the settings file")
     file = folder / "up.pid"
     with file.open("a+", encoding="ascii") as lock:
         try:

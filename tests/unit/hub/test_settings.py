@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from hub.cli.broker import command as broker
 from hub.errors import ConfigurationError
 from hub.settings import OWN_PROCESSES, load
 from hub.supervisor.plan import plan
@@ -128,3 +130,33 @@ def test_a_secret_that_is_not_there_is_named_by_where_it_was_wanted(
         load(written(tmp_path, GOOD.replace('key = "0123456789abcdef"', 'key = { env = "COUNCIL_KEY" }')))
     with pytest.raises(ConfigurationError, match=r"council\.key wants the file .*nowhere\.txt, which does not exist"):
         load(written(tmp_path, GOOD.replace('key = "0123456789abcdef"', 'key = { file = "nowhere.txt" }')))
+
+
+@pytest.mark.parametrize("nodes", [0, 2, 4])
+def test_a_broker_of_two_nodes_is_refused_with_the_reason(tmp_path: Path, nodes: int) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        load(written(tmp_path, f"{GOOD}\n[broker]\nnodes = {nodes}\n"))
+
+    assert "broker.nodes: A broker has 1 node or 3." in str(refusal.value)
+    assert ("Two are no safer than one" in str(refusal.value)) is (nodes == 2)
+
+
+def test_a_broker_of_two_nodes_is_refused_on_the_command_line_too() -> None:
+    answer = CliRunner().invoke(broker, ["start", "--nodes", "2"])
+
+    assert answer.exit_code == 2
+    assert "Two are no safer than one" in answer.output
+
+
+@pytest.mark.parametrize(
+    "address", ["a:b:c", "kafka", "kafka:", ":9092", "kafka:0", "kafka:65536", "k:1,", "", "SSL://k:9092"]
+)
+def test_an_address_of_kafka_that_is_none_is_refused_with_its_place(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"kafka\.bootstrap: address \d of \d is not host:port"):
+        load(written(tmp_path, f'{GOOD}\n[kafka]\nbootstrap = "{address}"\n'))
+
+
+def test_addresses_of_kafka_may_have_blanks_between_them(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, f'{GOOD}\n[kafka]\nbootstrap = "kafka-1:9092, [::1]:9093"\n'))
+
+    assert settings.kafka.bootstrap == "kafka-1:9092,[::1]:9093"

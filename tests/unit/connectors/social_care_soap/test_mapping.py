@@ -101,9 +101,9 @@ def test_details_that_are_too_long_are_cut_where_people_see_it() -> None:
 
 
 def test_control_characters_that_xml_cannot_carry_become_blanks() -> None:
-    person = mapping.person_for([], Facts(person_name="Zoë\x00\x1bMüller"), MEANINGS)
+    task = task_with(Facts(), asks="What care\x00\x1bis needed?")
 
-    assert person == {"NewPerson": {"FullName": "Zoë  Müller", "DateOfBirth": "01/01/1900"}}
+    assert mapping.amendment_for(effect_of(task), task, MEANINGS)["Details"] == f"{CASE}: What care  is needed?"
 
 
 def test_an_nhs_number_travels_as_a_number_and_is_recognised_without_its_zero() -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from hub.intake.bodies import (
     AHEAD,
@@ -13,6 +14,7 @@ from hub.intake.bodies import (
     NewWithdrawal,
     Vocabulary,
     decode,
+    in_words,
     read_amendment,
     read_plain,
     read_request,
@@ -20,6 +22,8 @@ from hub.intake.bodies import (
 from hub.intake.problems import Kind, Refusal
 from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journeys
+from schemas.facts import Facts
+from schemas.fields import reader_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 GOOD: dict[str, Any] = {
@@ -195,3 +199,33 @@ def test_a_problem_travels_as_the_standard_says(journeys: Journeys) -> None:
 
 def test_every_kind_of_problem_has_a_name_of_its_own() -> None:
     assert len({kind.slug for kind in Kind}) == len(Kind)
+
+
+@pytest.mark.parametrize("name", ["person_name", "phone", "tenancy_ref", "social_care_id", "address"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "This may not be empty."),
+        ("  ", "This may not be empty."),
+        (" \t\n", "This may not be empty."),
+        ("\u200b", "This may not be empty."),
+        ("\u0000", "This holds a tab, a line break or another control character. Write it in one line."),
+        ("7 High\tSt", "This holds a tab, a line break or another control character. Write it in one line."),
+    ],
+)
+def test_a_text_in_which_nothing_or_more_than_text_is_to_be_seen_is_refused(name: str, text: str, said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        reader_of(Facts, name).validate_python(text)
+
+    assert [in_words(dict(item)) for item in refused.value.errors(include_context=False)] == [said]
+
+
+def test_a_required_fact_that_is_blank_is_refused(journeys: Journeys) -> None:
+    body = {"request": "discharge-notified", "facts": {"person_name": "  "}}
+
+    assert refusal(journeys, body)["/facts/person_name"] == "This may not be empty."
+
+
+def test_blanks_around_a_text_are_dropped_and_do_not_count() -> None:
+    assert Facts.model_validate({"person_name": " Edna Invented\n"}).person_name == "Edna Invented"
+    assert Facts.model_validate({"tenancy_ref": "  000017/01  "}).tenancy_ref == "000017/01"

@@ -67,7 +67,14 @@ def test_a_simulation_tells_what_would_happen_and_what_a_real_request_must_say_b
     assert told.code == 0
     assert "Housing finished" in told.out
     assert "A real request must also say: uprn, waste_size." in told.out
-    assert "yesterday" not in told.out
+
+
+def test_a_simulation_tells_every_day_from_the_row_that_speaks_of_it(ask: Ask) -> None:
+    facts = ("--fact", "discharge_date=2026-12-22", "--fact", "mobility=walks")
+    told = ask("simulate", "hospital-discharge", "--start", "2026-12-22 15:00", *facts)
+
+    assert "tomorrow, Monday 21 December" not in told.out
+    assert "Due Monday 21 December" in told.out
 
 
 @pytest.mark.parametrize("command", ["draw", "check", "simulate"])
