@@ -96,8 +96,7 @@ def replay(
 ) -> None:
     """Send records to their topics again, in their first order. Mend the reason before, or they die again."""
     desk, letters = _chosen(ctx, identifiers, everything=everything, topic=topic, code=code)
-    worn_out = [letter for letter in letters if everything and letter.is_worn_out]
-    letters = [letter for letter in letters if letter not in worn_out]
+    letters, worn_out = _parted(letters, lambda letter: everything and letter.is_worn_out)
     sent = [letter for letter in letters if letter.source] if dry_run else desk.replay(letters)
     for letter in sent:
         click.echo(f"{letter.id} {'would go' if dry_run else 'went'} to {letter.source.topic if letter.source else ''}")
@@ -123,16 +122,15 @@ def discard(
 ) -> None:
     """Settle records that nobody will mend. They stay on the dead-letter topic for its time, with who discarded them and why."""
     desk, letters = _chosen(ctx, identifiers, everything=everything, topic=topic, code=code)
-    gone = [letter for letter in letters if not letter.is_instruction]
+    gone, stays = _parted(letters, lambda letter: letter.is_instruction)
     if not dry_run:
         desk.discard(gone, getpass.getuser(), why)
     for letter in gone:
         click.echo(f"{letter.id} {'would be' if dry_run else 'is'} discarded")
-    for letter in letters:
-        if letter not in gone:
-            click.echo(
-                f"{letter.id} is an instruction that its case waits for, and stays. Mend its reason and replay it, or withdraw the request."
-            )
+    for letter in stays:
+        click.echo(
+            f"{letter.id} is an instruction that its case waits for, and stays. Mend its reason and replay it, or withdraw the request."
+        )
 
 
 @command.command()
@@ -160,6 +158,14 @@ def fix(ctx: click.Context, identifier: str, corrected: IO[bytes], *, dry_run: b
     click.echo(
         f"The corrected record {'would go' if dry_run else 'went'} to {record.topic} in the place of {letter.id}"
     )
+
+
+def _parted(letters: list[Letter], stay: Callable[[Letter], bool]) -> tuple[list[Letter], list[Letter]]:
+    """Those something is done about, and those that stay, each in its order."""
+    go, stays = list[Letter](), list[Letter]()
+    for letter in letters:
+        (stays if stay(letter) else go).append(letter)
+    return go, stays
 
 
 def _chosen(
