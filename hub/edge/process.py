@@ -27,7 +27,7 @@ from hub.edge.condition import Conditions, Mood
 from hub.edge.kafka import Receiver, Sender
 from hub.edge.memory import GONE, EdgeMemory, open_engine, trouble
 from hub.edge.metrics import ConnectorMetrics
-from hub.edge.registry import connector_named
+from hub.edge.registry import connector_named, manifest_named
 from hub.edge.sink_runner import PART, SinkRunner
 from hub.edge.source_runner import Edge, SourceRunner
 from hub.edge.wrapping import Speaker
@@ -90,7 +90,7 @@ def _refuse_work_of_two(settings: HubSettings, name: str, manifest: Manifest) ->
     """Each table reads a department's tasks for itself, so what two of them take is done twice."""
     for other, process in settings.connectors.items():
         try:
-            its = _narrowed(settings, other, connector_named(process.connector)[1])
+            its = _narrowed(settings, other, manifest_named(process.connector))
         except ConfigurationError:
             continue  # it cannot run here; wherever it is started it is told why
         both = [work for work in manifest.tasks if work in its.tasks]

@@ -1,11 +1,13 @@
 """Finds connectors and simulators by entry point, ours like anybody else's: no module of the hub names one."""
 
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from connectors.sdk.contract import Connector
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
-from connectors.sdk.manifest import Manifest, manifest_of
+from connectors.sdk.manifest import Manifest, load_manifest, manifest_of
 from connectors.sdk.settings import nearest
 from connectors.sdk.simulation import Simulator
 from hub.errors import ConfigurationError
@@ -31,6 +33,25 @@ def connector_named(name: str) -> tuple[type[Connector[Any]], Manifest]:
         raise ConfigurationError(f"Entry point {name} of {_package(point)} is no connector: it names {point.value}.")
     try:
         return found, manifest_of(found)
+    except ConnectorConfigurationError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def manifest_named(name: str) -> Manifest:
+    """A connector's manifest alone, for whoever compares it with another's: the connector and its drivers are not loaded.
+
+    Raises:
+        ConfigurationError: none has that name, it is not where its entry point says, or its manifest is wrong.
+    """
+    point = _point(CONNECTORS, name)
+    try:
+        found = find_spec(point.module)
+    except ImportError as error:
+        raise _not_whole(point, error) from error
+    if found is None or found.origin is None:
+        raise _not_whole(point, ImportError(f"there is no {point.module}"))
+    try:
+        return load_manifest(Path(found.origin).with_name("manifest.toml"))
     except ConnectorConfigurationError as error:
         raise ConfigurationError(str(error)) from error
 
@@ -67,9 +88,13 @@ def _load(point: EntryPoint) -> Any:
     try:
         return point.load()
     except (ImportError, AttributeError) as error:
-        raise ConfigurationError(
-            f"{point.name} of {_package(point)} cannot be imported from {point.value}: {error}. Is the package installed whole?"
-        ) from error
+        raise _not_whole(point, error) from error
+
+
+def _not_whole(point: EntryPoint, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"{point.name} of {_package(point)} cannot be imported from {point.value}: {error}. Is the package installed whole?"
+    )
 
 
 def _package(point: EntryPoint) -> str:

@@ -44,3 +44,20 @@ def test_a_package_that_offers_something_else_is_named(offered: Path, name: str,
     with pytest.raises(ConfigurationError) as caught:
         registry.connector_named(name)
     assert reason in str(caught.value)
+
+
+def test_a_manifest_is_read_without_its_connector() -> None:
+    for name in registry.names():
+        assert registry.manifest_named(name) == registry.connector_named(name)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("no_module", "no_module of bad-apples cannot be imported from bad_apples.nowhere:Thing"),
+        ("no_connector", "a connector's folder holds a manifest.toml"),
+    ],
+)
+def test_a_manifest_that_is_not_there_is_told(offered: Path, name: str, reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
+        registry.manifest_named(name)
