@@ -61,7 +61,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Know the marker."""
+    """Know the markers."""
+    config.addinivalue_line("markers", "long: run by `make faults`, left out of the test command")
     config.addinivalue_line("markers", "fault(identifier, what, invariants, oracle, twins): the fault a test injects")
     config.stash[_RUNS] = Runs()
 
