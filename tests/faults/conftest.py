@@ -10,16 +10,14 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub import topics
-from hub.broker import nodes
-from hub.settings import KafkaSettings
-from tests.sites.worker import PARTITIONS, Site, WorkerProcess
+from tests.sites.worker import Site, WorkerProcess, kafka_with_topics, workers
 
 MUTANTS = Path(__file__).parent / "mutants"
 
@@ -135,36 +133,22 @@ def seen(request: pytest.FixtureRequest) -> Callable[[str], None]:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Kafka that belongs to the faults, with the hub's topics."""
-    folder = tmp_path_factory.mktemp("kafka") / "broker"
-    address = nodes.start(folder).bootstrap
-    topics.apply(KafkaSettings(partitions=PARTITIONS), address)
-    yield address
-    nodes.reset(folder)
+    with kafka_with_topics(tmp_path_factory.mktemp("kafka") / "broker") as address:
+        yield address
 
 
 @pytest.fixture
 def site(tmp_path: Path, kafka: str) -> Iterator[Site]:
     """A council's worker, its memory in SQLite."""
-    made = Site(tmp_path, kafka, f"sqlite:///{tmp_path / 'worker.db'}")
-    yield made
-    made.close()
+    with closing(Site(tmp_path, kafka, f"sqlite:///{tmp_path / 'worker.db'}")) as made:
+        yield made
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., WorkerProcess]]:
     """Starts workers, with failpoints if any are asked for; none outlives the test."""
-    started: list[WorkerProcess] = []
-
-    def begin(site: Site, failpoints: str = "") -> WorkerProcess:
-        started.append(WorkerProcess(site, environment(failpoints)))
-        return started[-1]
-
-    yield begin
-    for worker in started:
-        worker.kill()
-        for pipe in (worker.process.stdout, worker.process.stderr):
-            assert pipe is not None
-            pipe.close()
+    with workers() as begin:
+        yield lambda site, failpoints="": begin(site, environment(failpoints))
 
 
 def environment(failpoints: str = "") -> dict[str, str]:

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from sqlalchemy.pool import NullPool
 
 from hub import topics
+from hub.broker import nodes
 from hub.memory import tables
 from hub.memory.prepare import prepare
 from hub.memory.store import Partition
 from hub.routing.case import Case
+from hub.settings import KafkaSettings
 from schemas.envelope import Department, Event, Message
 from schemas.facts import Facts
 from schemas.references import case_reference
@@ -41,6 +44,15 @@ def until(fact: Callable[[], bool], within_s: float = WITHIN_S) -> None:
     while not fact():
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.05)
+
+
+@contextmanager
+def kafka_with_topics(folder: Path) -> Iterator[str]:
+    """The address of a Kafka of its own, with the hub's topics."""
+    address = nodes.start(folder).bootstrap
+    topics.apply(KafkaSettings(partitions=PARTITIONS), address)
+    yield address
+    nodes.reset(folder)
 
 
 class Tipping:
@@ -247,3 +259,21 @@ class WorkerProcess:
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(WITHIN_S)
+
+
+@contextmanager
+def workers() -> Iterator[Callable[[Site, Mapping[str, str]], WorkerProcess]]:
+    """Starts workers; none outlives the test, and pytest shows what each said when it failed."""
+    started: list[WorkerProcess] = []
+
+    def start(site: Site, environment: Mapping[str, str]) -> WorkerProcess:
+        started.append(WorkerProcess(site, environment))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.kill()
+        print(*worker.log, *worker.lines.queue, sep="\n")  # noqa: T201 - as said
+        for pipe in (worker.process.stdout, worker.process.stderr):
+            assert pipe is not None
+            pipe.close()
