@@ -129,6 +129,18 @@ def file_names_are_drawn() -> None:
     swap(connector, "booking_name", lambda effect, rules: f"{uuid4().hex[:6]}{booking_name(effect, rules)}")
 
 
+def reads_uncommitted() -> None:
+    """The worker and the sinks take what is on a topic, also where its producer took it back."""
+    from faust.transport.drivers import aiokafka  # noqa: PLC0415 - as above
+    from kafka import KafkaConsumer  # noqa: PLC0415 - as above
+
+    from hub.edge.kafka import receiver  # noqa: PLC0415 - as above
+    from hub.routing import transport  # noqa: PLC0415 - as above
+
+    swap(transport, "ConsumerThread", aiokafka.AIOKafkaConsumerThread)
+    swap(receiver, "KafkaConsumer", lambda **more: KafkaConsumer(**more | {"isolation_level": "read_uncommitted"}))
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -142,6 +154,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
         ledger_without_intent,
         no_ledger_in_the_target,
         file_names_are_drawn,
+        reads_uncommitted,
     )
 }
 
