@@ -8,6 +8,8 @@ tests start (see `mutants`); `python -m tests.faults.twins` runs every test with
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.sites.worker import Site, WorkerProcess, kafka_with_topics, workers
+from tests.sites.worker import PARTITIONS, Site, WorkerProcess, broker, workers
 
 MUTANTS = Path(__file__).parent / "mutants"
 
@@ -133,7 +135,9 @@ def seen(request: pytest.FixtureRequest) -> Callable[[str], None]:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Kafka that belongs to the faults, with the hub's topics."""
-    with kafka_with_topics(tmp_path_factory.mktemp("kafka") / "broker") as address:
+    folder = tmp_path_factory.mktemp("kafka")
+    with broker(folder / "broker") as address:
+        apply_topics(folder, address)
         yield address
 
 
@@ -149,6 +153,17 @@ def start() -> Iterator[Callable[..., WorkerProcess]]:
     """Starts workers, with failpoints if any are asked for; none outlives the test."""
     with workers() as begin:
         yield lambda site, failpoints="": begin(site, environment(failpoints))
+
+
+def apply_topics(folder: Path, kafka: str) -> None:
+    """Make the hub's topics as a person does, by the command, which a mutant reaches too."""
+    settings = folder / "hub.toml"
+    settings.write_text(
+        '[council]\nname = "Invented"\ncode = "E06000999"\nkey = "not a secret at all"\n'
+        f'[kafka]\nbootstrap = "{kafka}"\npartitions = {PARTITIONS}\n'
+    )
+    command = [sys.executable, "-m", "hub", "--settings", str(settings), "topics", "apply"]
+    subprocess.run(command, env={**os.environ, **environment()}, check=True, stdout=subprocess.DEVNULL)
 
 
 def environment(failpoints: str = "") -> dict[str, str]:

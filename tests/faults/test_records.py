@@ -1,13 +1,15 @@
 """Records on `case-events` as somebody else may write them: taken back, empty, under any key, of any size, of a newer schema."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import jsonschema
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 
 from connectors.sdk.simulation import BackOffice
 from schemas.envelope import Department, Event
@@ -15,14 +17,34 @@ from tests.faults.conftest import environment, eventually
 from tests.faults.oracles import Record, dump, statuses_of
 from tests.faults.poison import Spoilt
 from tests.faults.test_connectors import all_of, ends
-from tests.faults.test_poison import put
+from tests.faults.test_poison import letters_are_whole, put
 from tests.faults.test_worker import judged
 from tests.oracle import legacy
 from tests.sites.connector import ConnectorSite
-from tests.sites.worker import PARTITIONS, Site, Tipping, WorkerProcess
+from tests.sites.worker import PARTITIONS, ROOT, Site, Tipping, WorkerProcess
 
 Start = Callable[..., WorkerProcess]
 WITHIN_S = 90.0
+LARGEST_VALUE = 1_048_576 - 61 - 12
+"""Bytes of a value under a key of one byte that Kafka takes: 1 MiB, less the batch's own 61 bytes and the record's 12 beside its value."""
+
+
+def refusal(kafka: str, record: Spoilt, codec: str = "none") -> int | None:
+    """Why Kafka does not take a record; None where it does."""
+    producer = Producer(
+        {
+            "bootstrap.servers": kafka,
+            "compression.type": codec,
+            "message.max.bytes": 10_000_000,
+            "partitioner": "murmur2_random",
+            "log_level": 0,
+        }
+    )
+    answers: list[KafkaError | None] = []
+    producer.produce("case-events", record.value, record.key, on_delivery=lambda error, _: answers.append(error))
+    assert producer.flush(WITHIN_S) == 0
+    (answer,) = answers
+    return None if answer is None else answer.code()
 
 
 def letters(site: Site) -> list[Record]:
@@ -69,7 +91,9 @@ def test_what_its_producer_took_back_is_not_applied(site: Site, start: Start, se
     assert {(each.key or b"").decode() for each in given} == {each.reference for each in stories}
     kept = {each.reference for each in stories if each not in taken_back}
     assert statuses_of(site.folder / "worker.db") == dict.fromkeys(kept, "finished")
-    assert {(each.key or b"").decode() for each in dump(site.kafka, "housing-tasks", site.begin["housing-tasks"])} == kept
+    assert {
+        (each.key or b"").decode() for each in dump(site.kafka, "housing-tasks", site.begin["housing-tasks"])
+    } == kept
     seen(f"{len(stories)} transactions, {len(taken_back)} of them taken back")
 
 
@@ -141,3 +165,104 @@ def test_a_tombstone_or_a_strange_key_is_set_aside_and_its_case_goes_on(
     assert not verdict, str(verdict)
     assert set(statuses_of(site.folder / "worker.db").values()) == {"finished"}
     seen(f"{len(spoilt)} records, {len(found)} set aside; both cases finished")
+
+
+@pytest.mark.fault(
+    "T44",
+    "records one byte over and under max.message.bytes on case-events, and five megabytes of blanks that a producer compressed",
+    invariants="I1 I5",
+    oracle="O2 O4 O5",
+    twins=("topics-take-what-is-compressed",),
+)
+def test_what_is_too_large_is_refused_where_it_is_sent_and_what_fits_blocks_nothing(
+    site: Site, start: Start, seen: Callable[[str], None]
+) -> None:
+    request, key = Tipping(), b"k"
+    worker = start(site)
+
+    assert refusal(site.kafka, Spoilt(b"\xff" * LARGEST_VALUE, key)) is None
+    for codec, value in (
+        ("none", b"\xff" * (LARGEST_VALUE + 1)),
+        ("zstd", b" " * 5_000_000),
+        ("gzip", b" " * 5_000_000),
+    ):
+        assert refusal(site.kafka, Spoilt(value, key), codec) == KafkaError.MSG_SIZE_TOO_LARGE
+    assert refusal(site.kafka, Spoilt(b" " * 100_000, key), "zstd") is None
+    site.send(*request.story())
+    site.sent()
+    site.applies_everything()
+    assert worker.process.poll() is None
+
+    assert sorted(len(each.value or b"") for each in letters(site)) == [100_000, LARGEST_VALUE]
+    assert statuses_of(site.folder / "worker.db") == {request.reference: "finished"}
+    seen(f"{LARGEST_VALUE:,} bytes set aside whole, one more refused, five compressed megabytes refused")
+
+
+RELEASED = json.loads((ROOT / "schemas" / "released" / "0.1.0.json").read_text(encoding="utf-8"))
+"""What the first release promised, by type of event."""
+
+
+def grown(event: Event) -> bytes:
+    """An event as the next release may write it: more fields, on every level, than this one knows."""
+    body = json.loads(event.encode())
+    more = {"urgency": "high", "seenby": ["a", {"b": 1}], "note": None}
+    for part in (body, body["data"], *(body["data"][name] for name in ("facts", "answers") if name in body["data"])):
+        part.update(more)
+    return json.dumps(body).encode()
+
+
+def bare(event: Event) -> bytes:
+    """An event as the first release could write it: nothing but what it promised, the case, and what the journey needs."""
+    body = json.loads(event.encode())
+    promise = RELEASED[body["type"]]
+    inner = promise["$defs"][promise["properties"]["data"]["$ref"].rsplit("/", 1)[-1]]
+    data = {name: value for name, value in body["data"].items() if name in {*inner["required"], "facts"}}
+    kept = {name: value for name, value in body.items() if name in {*promise["required"], "correlationid", "type"}}
+    return json.dumps(kept | {"data": data}).encode()
+
+
+@pytest.mark.fault(
+    "T39",
+    "producers of the release before and of the next one on one topic: fewer fields, unknown fields, statuses, types and versions",
+    invariants="I1 I4 I5",
+    oracle="O2 O4 O5",
+    twins=("unknown-fields-are-refused", "failures-are-swallowed"),
+)
+def test_producers_of_other_releases_are_understood_or_set_aside(
+    site: Site, start: Start, seen: Callable[[str], None]
+) -> None:
+    requests = [Tipping() for _ in range(6)]
+    stranger = requests[0].done("clear-estate", Department.HOUSING, 1)
+    key, known = stranger.partitionkey.encode(), stranger.encode()
+    unknown = {
+        "a status of the next release": Spoilt(known.replace(b'"completed"', b'"paused"'), key),
+        "a type of the next release": Spoilt(known.replace(b"case.task-status-changed.v1", b"case.task-split.v1"), key),
+        "a version of the next release": Spoilt(
+            known.replace(b"task-status-changed.v1", b"task-status-changed.v2"), key
+        ),
+    }
+    worker = start(site)
+
+    for number, request in enumerate(requests):
+        for place, event in enumerate(request.story()):
+            write = (Event.encode, grown, bare)[(number + place) % 3]
+            site.send_raw(event.partitionkey.encode(), write(event))
+        site.sent()
+    put(site.kafka, "case-events", unknown.values())
+    site.applies_everything()
+    assert worker.stop() == 0
+
+    verdict = judged(site)
+    assert not verdict, str(verdict)
+    letters_are_whole(letters(site), unknown)
+    said = [
+        each
+        for topic in ("housing-tasks", "transport-tasks", "case-updates")
+        for each in dump(site.kafka, topic, site.begin[topic])
+    ]
+    for each in said:
+        body = json.loads(each.value or b"")
+        jsonschema.Draft202012Validator(RELEASED[body["type"]]).validate(body)
+    seen(
+        f"{3 * len(requests)} events in three forms, {len(unknown)} set aside; {len(said)} outputs as the first release promised"
+    )

@@ -47,12 +47,18 @@ def until(fact: Callable[[], bool], within_s: float = WITHIN_S) -> None:
 
 
 @contextmanager
+def broker(folder: Path) -> Iterator[str]:
+    """The address of a Kafka of its own, without topics."""
+    yield nodes.start(folder).bootstrap
+    nodes.reset(folder)
+
+
+@contextmanager
 def kafka_with_topics(folder: Path) -> Iterator[str]:
     """The address of a Kafka of its own, with the hub's topics."""
-    address = nodes.start(folder).bootstrap
-    topics.apply(KafkaSettings(partitions=PARTITIONS), address)
-    yield address
-    nodes.reset(folder)
+    with broker(folder) as address:
+        topics.apply(KafkaSettings(partitions=PARTITIONS), address)
+        yield address
 
 
 class Tipping:

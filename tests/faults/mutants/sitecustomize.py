@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -141,6 +142,30 @@ def reads_uncommitted() -> None:
     swap(receiver, "KafkaConsumer", lambda **more: KafkaConsumer(**more | {"isolation_level": "read_uncommitted"}))
 
 
+def topics_take_what_is_compressed() -> None:
+    """Kafka measures what a producer sends, and not what a reader finds in it."""
+    from hub import topics  # noqa: PLC0415 - as above
+
+    wanted = topics.wanted
+
+    def loosely(*arguments: Any, **more: Any) -> Any:
+        return tuple(
+            replace(each, configs={**each.configs, "compression.type": "producer"})
+            for each in wanted(*arguments, **more)
+        )
+
+    swap(topics, "wanted", loosely)
+
+
+def unknown_fields_are_refused() -> None:
+    """An event holds what this release knows, and nothing else."""
+    from schemas import envelope  # noqa: PLC0415 - as above
+
+    # Whatever is defined from here on inherits it: nothing else of the schemas is imported yet.
+    for model in (envelope.Message, envelope.Event):
+        swap(model, "model_config", model.model_config | {"extra": "forbid"})
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -155,6 +180,8 @@ MUTANTS: dict[str, Callable[[], None]] = {
         no_ledger_in_the_target,
         file_names_are_drawn,
         reads_uncommitted,
+        topics_take_what_is_compressed,
+        unknown_fields_are_refused,
     )
 }
 
