@@ -166,6 +166,27 @@ def unknown_fields_are_refused() -> None:
         swap(model, "model_config", model.model_config | {"extra": "forbid"})
 
 
+def keys_are_forgotten() -> None:
+    """Nobody looks at an Idempotency-Key: what comes again is another request."""
+    from hub.intake import door  # noqa: PLC0415 - as above
+
+    swap(door, "_checked", lambda _key: f"row:{uuid4()}")
+
+
+def bodies_have_no_end() -> None:
+    """A body is read to its end, however large it is."""
+    from hub.intake import api  # noqa: PLC0415 - as above
+
+    swap(api, "LIMIT_BYTES", 1 << 30)
+
+
+def the_outbox_has_no_limit() -> None:
+    """Whatever comes is accepted, however much waits already."""
+    from hub.intake import outbox  # noqa: PLC0415 - as above
+
+    swap(outbox.Outbox, "_room", lambda *_: 1_000_000)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -182,6 +203,9 @@ MUTANTS: dict[str, Callable[[], None]] = {
         reads_uncommitted,
         topics_take_what_is_compressed,
         unknown_fields_are_refused,
+        keys_are_forgotten,
+        bodies_have_no_end,
+        the_outbox_has_no_limit,
     )
 }
 
