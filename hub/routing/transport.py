@@ -65,6 +65,8 @@ class Reader(Protocol):
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's thread in which aiokafka reads; it reads what is committed."""
 
+    logger = _LOGGER
+
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         # Not asked for before `start`. Faust itself sets it in no other way than with its own transactions.

@@ -152,7 +152,11 @@ def site(tmp_path: Path, kafka: str) -> Iterator[Site]:
 def start() -> Iterator[Callable[..., WorkerProcess]]:
     """Starts workers, with failpoints if any are asked for; none outlives the test."""
     with workers() as begin:
-        yield lambda site, failpoints="": begin(site, environment(failpoints))
+
+        def of(site: Site, failpoints: str = "", settings: Path | None = None, **told: str) -> WorkerProcess:
+            return begin(site, environment(failpoints, **told), settings)
+
+        yield of
 
 
 def apply_topics(folder: Path, kafka: str) -> None:
@@ -166,11 +170,13 @@ def apply_topics(folder: Path, kafka: str) -> None:
     subprocess.run(command, env={**os.environ, **environment()}, check=True, stdout=subprocess.DEVNULL)
 
 
-def environment(failpoints: str = "") -> dict[str, str]:
-    """What a process of the product is told: where to fail, and what protection to miss."""
-    told = {"HUB_FAILPOINTS": failpoints}
+def environment(failpoints: str = "", **more: str) -> dict[str, str]:
+    """What a process of the product is told: where to fail, what protection to miss, and `more`, such as what time it is."""
+    told = {"HUB_FAILPOINTS": failpoints, **more}
     if "HUB_MUTANT" in os.environ:
-        told |= {"PYTHONPATH": str(MUTANTS), "HUB_MUTANT": os.environ["HUB_MUTANT"]}
+        told["HUB_MUTANT"] = os.environ["HUB_MUTANT"]
+    if told.keys() & {"HUB_MUTANT", "HUB_CLOCK", "HUB_CLOCK_SHIFT_S"}:
+        told["PYTHONPATH"] = str(MUTANTS)
     return told
 
 

@@ -90,7 +90,7 @@ def test_what_its_producer_took_back_is_not_applied(site: Site, start: Start, se
     given = dump(site.kafka, "case-events", site.begin["case-events"])
     assert {(each.key or b"").decode() for each in given} == {each.reference for each in stories}
     kept = {each.reference for each in stories if each not in taken_back}
-    assert statuses_of(site.folder / "worker.db") == dict.fromkeys(kept, "finished")
+    assert statuses_of(site.database) == dict.fromkeys(kept, "finished")
     assert {
         (each.key or b"").decode() for each in dump(site.kafka, "housing-tasks", site.begin["housing-tasks"])
     } == kept
@@ -163,7 +163,7 @@ def test_a_tombstone_or_a_strange_key_is_set_aside_and_its_case_goes_on(
     assert Counter((each.key, each.value) for each in found) == Counter((s.key, s.value) for s in spoilt.values())
     verdict = judged(site)
     assert not verdict, str(verdict)
-    assert set(statuses_of(site.folder / "worker.db").values()) == {"finished"}
+    assert set(statuses_of(site.database).values()) == {"finished"}
     seen(f"{len(spoilt)} records, {len(found)} set aside; both cases finished")
 
 
@@ -194,7 +194,7 @@ def test_what_is_too_large_is_refused_where_it_is_sent_and_what_fits_blocks_noth
     assert worker.process.poll() is None
 
     assert sorted(len(each.value or b"") for each in letters(site)) == [100_000, LARGEST_VALUE]
-    assert statuses_of(site.folder / "worker.db") == {request.reference: "finished"}
+    assert statuses_of(site.database) == {request.reference: "finished"}
     seen(f"{LARGEST_VALUE:,} bytes set aside whole, one more refused, five compressed megabytes refused")
 
 

@@ -19,7 +19,7 @@ def judged(site: Site) -> Verdict:
     """What the oracle says of everything since the site was made."""
     tasks = {name: dump(site.kafka, name, site.begin[name]) for name in ("housing-tasks", "transport-tasks")}
     events = dump(site.kafka, "case-events", site.begin["case-events"])
-    return judge_worker(events, tasks, site.folder / "worker.db", site.group)
+    return judge_worker(events, tasks, site.database, site.group)
 
 
 def ask(site: Site, requests: int = REQUESTS) -> int:

@@ -106,6 +106,7 @@ class Site:
         self.folder = folder
         self.kafka = kafka
         self.group = f"hub-{uuid4().hex[:8]}"
+        self.database_url = database_url
         self.engine = sqlalchemy.create_engine(database_url, poolclass=NullPool)
         self.producer = Producer(
             {
@@ -142,6 +143,13 @@ class Site:
             memory.url = "{database_url}"
             """
         )
+
+    def settings_of(self, name: str, **more: object) -> Path:
+        """The settings file of a worker beside the first; `more` stands in its section."""
+        lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in {"name": name, **more}.items())
+        file = self.folder / f"{name}.toml"
+        file.write_text((self.folder / "hub.toml").read_text().replace("[worker]", f"[worker]\n{lines}"))
+        return file
 
     def _ends(self, topic: str) -> dict[int, int]:
         partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
@@ -208,6 +216,13 @@ class Site:
         """Wait until everything that is on the topic is applied."""
         until(lambda: self.progress() == sum(self._ends("case-events").values()), within_s)
 
+    @property
+    def database(self) -> Path | str:
+        """The worker's SQLite file, or the URL of its PostgreSQL."""
+        return (
+            Path(self.database_url.removeprefix("sqlite:///")) if "sqlite" in self.database_url else self.database_url
+        )
+
     def cases(self) -> dict[str, Case]:
         return {row.reference: Case.model_validate_json(row.body) for row in self.rows(tables.cases)}
 
@@ -216,10 +231,10 @@ class Site:
 
 
 class WorkerProcess:
-    """A running `hub worker`."""
+    """A running `hub worker`; of the site's own settings file, or another."""
 
-    def __init__(self, site: Site, environment: Mapping[str, str] | None = None) -> None:
-        command = [sys.executable, "-m", "hub", "--settings", str(site.folder / "hub.toml"), "worker"]
+    def __init__(self, site: Site, environment: Mapping[str, str] | None = None, settings: Path | None = None) -> None:
+        command = [sys.executable, "-m", "hub", "--settings", str(settings or site.folder / "hub.toml"), "worker"]
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -268,12 +283,12 @@ class WorkerProcess:
 
 
 @contextmanager
-def workers() -> Iterator[Callable[[Site, Mapping[str, str]], WorkerProcess]]:
+def workers() -> Iterator[Callable[..., WorkerProcess]]:
     """Starts workers; none outlives the test, and pytest shows what each said when it failed."""
     started: list[WorkerProcess] = []
 
-    def start(site: Site, environment: Mapping[str, str]) -> WorkerProcess:
-        started.append(WorkerProcess(site, environment))
+    def start(site: Site, environment: Mapping[str, str], settings: Path | None = None) -> WorkerProcess:
+        started.append(WorkerProcess(site, environment, settings))
         return started[-1]
 
     yield start

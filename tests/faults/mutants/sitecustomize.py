@@ -2,13 +2,17 @@
 
 A fault test that stays green with its protection off proves nothing; `python -m tests.faults.twins` runs each with its mutants and fails
 when one stays green. Python imports this module by itself when it starts; nothing of it is part of the product.
+
+HUB_CLOCK (a file) and HUB_CLOCK_SHIFT_S set the clocks of the process that starts; they are circumstances, and no mutants.
 """
 
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -187,6 +191,27 @@ def the_outbox_has_no_limit() -> None:
     swap(outbox.Outbox, "_room", lambda *_: 1_000_000)
 
 
+def offsets_outrun_the_memory() -> None:
+    """Kafka is told of what was fetched, as is usual, and not of what the memory holds."""
+    from hub.memory.store import Partition  # noqa: PLC0415 - as above
+    from hub.routing import transport  # noqa: PLC0415 - as above
+
+    swap(transport.Consumer, "_new_offset", lambda self, tp: self.end_of(Partition(*tp)) or None)
+
+
+def deadlines_come_early() -> None:
+    """A deadline is raised up to a day before it has passed."""
+    from hub.memory import postgresql, sqlite  # noqa: PLC0415 - as above
+
+    for store in (sqlite.SqliteStore, postgresql.PostgresqlStore):
+        due = store.due
+
+        def early(self: Any, parts: Any, now_us: int, limit: int, due: Any = due) -> Any:
+            return due(self, parts, now_us + 86_400_000_000, limit)
+
+        swap(store, "due", early)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -203,12 +228,37 @@ MUTANTS: dict[str, Callable[[], None]] = {
         reads_uncommitted,
         topics_take_what_is_compressed,
         unknown_fields_are_refused,
+        deadlines_come_early,
+        offsets_outrun_the_memory,
         keys_are_forgotten,
         bodies_have_no_end,
         the_outbox_has_no_limit,
     )
 }
 
+
+class _Stopped:
+    """The module `time` for who looks for deadlines: its clock shows what a file says, microseconds since 1970."""
+
+    def __init__(self, file: str) -> None:
+        self._file = Path(file)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+    def time_ns(self) -> int:
+        return int(self._file.read_text()) * 1000
+
+
+if clock := os.environ.get("HUB_CLOCK"):
+    from hub.routing import deadlines as timer
+
+    swap(timer, "time", _Stopped(clock))
+if shift_s := os.environ.get("HUB_CLOCK_SHIFT_S"):
+    # As on a host whose clock is wrong; what only measures how long something takes is right there too.
+    right, right_ns, shift_ns = time.time, time.time_ns, int(float(shift_s) * 1e9)
+    swap(time, "time", lambda: right() + shift_ns / 1e9)
+    swap(time, "time_ns", lambda: right_ns() + shift_ns)
 if mutant := os.environ.get("HUB_MUTANT"):
     if mutant not in MUTANTS:
         sys.exit(f"HUB_MUTANT: no {mutant}. There are: {', '.join(MUTANTS)}.")
