@@ -174,15 +174,17 @@ def test_what_was_not_acknowledged_is_not_counted(site: Site, start: Start, seen
     with Watch(site) as watch:
         with refusing(site.kafka, "housing-tasks"):
             for _ in range(3):
-                ended += start(site).process.wait(90) == 75
+                process = start(site).process
+                eventually(lambda: process.poll() is not None or progress_of(site.database, site.group) != begun)  # noqa: B023 - at once
+                ended += process.poll() == 75
                 watch.goes_on(20)
             kept = progress_of(site.database, site.group)
             said = dump(site.kafka, "housing-tasks", site.begin["housing-tasks"])
         start(site)
         site.applies_everything(90)
 
-    assert (ended, said) == (3, [])
     assert kept == begun
+    assert (ended, said) == (3, [])
     assert watch.ahead == []
     verdict = judged(site)
     assert not verdict, str(verdict)

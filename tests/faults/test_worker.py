@@ -35,6 +35,7 @@ def ask(site: Site, requests: int = REQUESTS) -> int:
     "kill -9 of the worker: records fetched, nothing done",
     invariants="I1 I2 I4",
     oracle="O2 O4",
+    twins=("fetched-is-applied",),
 )
 def test_killed_with_records_in_hand(site: Site, start: Start, seen: Callable[[str], None]) -> None:
     killed_at(site, start, "worker.fetched:1:kill", seen)

@@ -212,6 +212,37 @@ def deadlines_come_early() -> None:
         swap(store, "due", early)
 
 
+def partitions_are_not_counted() -> None:
+    """The worker takes its topics as they are."""
+    from hub import topics  # noqa: PLC0415 - as above
+    from hub.routing import round  # noqa: A004, PLC0415 - as above
+
+    swap(topics, "check", lambda *_: None)
+    swap(round, "_beyond", lambda *_: [])
+
+
+def fetched_is_applied() -> None:
+    """The position moves on when records are there, as a consumer's does that commits by itself."""
+    from hub.memory.store import Advance  # noqa: PLC0415 - as above
+    from hub.routing import round  # noqa: A004, PLC0415 - as above
+
+    run = round.Rounds.run
+
+    async def hasty(self: Any, fetch: Any) -> None:
+        steps = [Advance(part, found[0].offset, found[-1].offset + 1) for part, found in fetch.records.items() if found]
+        await self._memory.ask(lambda store: store.apply(steps), 60.0)
+        await run(self, fetch)
+
+    swap(round.Rounds, "run", hasty)
+
+
+def reasons_hold_values() -> None:
+    """The reason of a dead letter shows what stood in the record."""
+    from schemas import topics  # noqa: PLC0415 - as above
+
+    swap(topics.Topic, "_why", lambda _self, value, _error: topics.UnreadableEvent("wrong-data", repr(value)))
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -229,6 +260,9 @@ MUTANTS: dict[str, Callable[[], None]] = {
         topics_take_what_is_compressed,
         unknown_fields_are_refused,
         deadlines_come_early,
+        partitions_are_not_counted,
+        fetched_is_applied,
+        reasons_hold_values,
         offsets_outrun_the_memory,
         keys_are_forgotten,
         bodies_have_no_end,
