@@ -190,3 +190,8 @@ CATALOGUE: tuple[Topic, ...] = (CASE_EVENTS, *TASKS.values(), *FACTS.values(), C
 """Every topic of the hub; each has a dead-letter topic beside it, kept longer so that people have time."""
 
 DEAD_LETTER_RETENTION_DAYS = 90
+
+LARGEST_RECORD_BYTES = 1024 * 1024
+"""Of a record with all that Kafka puts round it, on every topic but those of dead letters."""
+LARGEST_LETTER_BYTES = 2 * LARGEST_RECORD_BYTES
+"""Of a dead letter: the largest record there is, with its reason in headers, must still find room."""

@@ -64,7 +64,7 @@ def record_letter(
     dataset: str,
     record_id: str,
     key: str,
-    value: bytes,
+    value: bytes | None,
 ) -> DeadLetter:
     """Set a record of a legacy system aside.
 
@@ -75,7 +75,7 @@ def record_letter(
         dataset: what it was read from.
         record_id: computed id of this version of it; the same however often it is read.
         key: its key there.
-        value: the record as JSON, by `connectors.sdk.records`.
+        value: the record as JSON, by `connectors.sdk.records`; None where it is too large for a letter, and lies with its connector alone.
     """
     place = {"dataset": dataset, "record": record_id}
     return DeadLetter(key.encode(), value, _headers(code, reason, component, 1, place))

@@ -39,7 +39,7 @@ from hub.edge.metrics import ConnectorMetrics
 from hub.edge.reach import ON_PURPOSE, Reach
 from hub.edge.wrapping import Speaker, Wrapped, wrap
 from hub.failpoints import Failpoint, reach
-from schemas.topics import FACTS
+from schemas.topics import FACTS, LARGEST_LETTER_BYTES, LARGEST_RECORD_BYTES
 
 BROKEN_FOR_S = 300.0
 """How long a dataset rests after its connector broke a promise."""
@@ -48,6 +48,9 @@ _AT_ONCE = 500
 """Held records that are tried together."""
 _DOUBT_S = 0.2
 """How often to look whether an instruction under way has ended."""
+_BESIDE_A_LETTER = 64 * 1024
+"""Bytes, amply, of all that stands beside the record in its dead letter."""
+_KEPT_AT_HOME = "The record is too large to lie here; the connector keeps it whole."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,14 +282,15 @@ class SourceRunner:
         except (TypeError, ValueError) as error:
             raise self._reach.broken(error, "read") from error
         held = Held(who.id_of(record).hex, record.dataset, body)
+        fits = len(body) <= LARGEST_LETTER_BYTES - _BESIDE_A_LETTER
         letter = record_letter(
             code=puzzle.code,
-            reason=puzzle.reason,
+            reason=puzzle.reason if fits else f"{puzzle.reason} {_KEPT_AT_HOME}",
             component=who.connector,
             dataset=record.dataset,
             record_id=held.record_id,
             key=record.key,
-            value=held.body,
+            value=body if fits else None,
         )
         self._log.warning("record set aside", outcome="set-aside", code=puzzle.code, record=held.record_id)
         return held, Outgoing(self._letters, letter.key, letter.value, letter.headers)
@@ -368,7 +372,18 @@ def _thing_said(item: object) -> Said:
 
 
 def _outgoing(came_to: Wrapped) -> tuple[Outgoing, ...]:
-    return tuple(Outgoing.event(topic, event.partitionkey, event.encode()) for topic, event in came_to.events)
+    """What is to be sent of a record.
+
+    Raises:
+        TranslationError: it would be too large for its topic.
+    """
+    records = tuple(Outgoing.event(topic, event.partitionkey, event.encode()) for topic, event in came_to.events)
+    if any(not record.fits(LARGEST_RECORD_BYTES) for record in records):
+        raise TranslationError(
+            f"what this record says is larger than the {LARGEST_RECORD_BYTES:,} bytes that a topic takes. Shorten it in mapping.py.",
+            code="too-large",
+        )
+    return records
 
 
 def _records(understood: Iterable[_Understood]) -> list[Outgoing]:

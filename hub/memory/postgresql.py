@@ -36,8 +36,13 @@ class PostgresqlStore:
     """
 
     error: type[Exception] = psycopg.Error
-    # The last is what a worker finds that was stopped in mid-transaction: its session is gone, its next one works.
-    passing: tuple[type[Exception], ...] = (psycopg.OperationalError, errors.IdleInTransactionSessionTimeout)
+    passing: tuple[type[Exception], ...] = (
+        psycopg.OperationalError,
+        # What a worker finds that was stopped in mid-transaction: its session is gone, its next one works.
+        errors.IdleInTransactionSessionTimeout,
+        # A standby that is not yet the primary, or a primary that is not any more.
+        errors.ReadOnlySqlTransaction,
+    )
 
     def __init__(self, conninfo: str, app: str) -> None:
         self._conninfo = conninfo

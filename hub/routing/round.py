@@ -132,9 +132,15 @@ class Rounds:
             ends: first and next offset of each partition's log.
 
         Raises:
-            ConfigurationError: a position lies outside its log: records are gone that were never applied, or the topic is another one.
+            ConfigurationError: a position lies outside its log: records are gone that were never applied, or the topic is another one;
+                or the topic has grown.
             RestartMe: the database does not answer.
         """
+        if grown := _beyond(ends, self._partitions):
+            raise ConfigurationError(
+                f"{self.topic} has grown to {max(grown) + 1} partitions or more, kafka.partitions says {self._partitions}: new events of a "
+                "case stand where its earlier ones do not. Stop what writes to it, and run `hub topics plan`, which says what to do."
+            )
         first = {partition: earliest for partition, (earliest, _) in ends.items()}
         found = await self._memory.ask(lambda store: store.positions(first), _LOCATE_BUDGET_S)
         outside = [
@@ -309,6 +315,11 @@ def _without(fetch: Fetch, partitions: Collection[Partition]) -> Fetch:
     records = {partition: found for partition, found in fetch.records.items() if partition not in partitions}
     passed = {partition: offset for partition, offset in fetch.passed.items() if partition not in partitions}
     return replace(fetch, records=records, passed=passed)
+
+
+def _beyond(assigned: Iterable[Partition], partitions: int) -> list[int]:
+    """Numbers of partitions that no hub topic should have."""
+    return [partition.number for partition in assigned if partition.number >= partitions]
 
 
 def _outside_the_log(where: list[str]) -> ConfigurationError:

@@ -8,18 +8,18 @@ tests start (see `mutants`); `python -m tests.faults.twins` runs every test with
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub import topics
-from hub.broker import nodes
-from hub.settings import KafkaSettings
 from tests.faults.record import Record, Run, now_and_here
-from tests.sites.worker import PARTITIONS, Site, WorkerProcess
+from tests.sites.worker import PARTITIONS, Site, WorkerProcess, broker, workers
 
 MUTANTS = Path(__file__).parent / "mutants"
 
@@ -103,43 +103,48 @@ def seen(request: pytest.FixtureRequest) -> Callable[[str], None]:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Kafka that belongs to the faults, with the hub's topics."""
-    folder = tmp_path_factory.mktemp("kafka") / "broker"
-    address = nodes.start(folder).bootstrap
-    topics.apply(KafkaSettings(partitions=PARTITIONS), address)
-    yield address
-    nodes.reset(folder)
+    folder = tmp_path_factory.mktemp("kafka")
+    with broker(folder / "broker") as address:
+        apply_topics(folder, address)
+        yield address
 
 
 @pytest.fixture
 def site(tmp_path: Path, kafka: str) -> Iterator[Site]:
     """A council's worker, its memory in SQLite."""
-    made = Site(tmp_path, kafka, f"sqlite:///{tmp_path / 'worker.db'}")
-    yield made
-    made.close()
+    with closing(Site(tmp_path, kafka, f"sqlite:///{tmp_path / 'worker.db'}")) as made:
+        yield made
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., WorkerProcess]]:
     """Starts workers, with failpoints if any are asked for; none outlives the test."""
-    started: list[WorkerProcess] = []
+    with workers() as begin:
 
-    def begin(site: Site, failpoints: str = "") -> WorkerProcess:
-        started.append(WorkerProcess(site, environment(failpoints)))
-        return started[-1]
+        def of(site: Site, failpoints: str = "", settings: Path | None = None, **told: str) -> WorkerProcess:
+            return begin(site, environment(failpoints, **told), settings)
 
-    yield begin
-    for worker in started:
-        worker.kill()
-        for pipe in (worker.process.stdout, worker.process.stderr):
-            assert pipe is not None
-            pipe.close()
+        yield of
 
 
-def environment(failpoints: str = "") -> dict[str, str]:
-    """What a process of the product is told: where to fail, and what protection to miss."""
-    told = {"HUB_FAILPOINTS": failpoints}
+def apply_topics(folder: Path, kafka: str) -> None:
+    """Make the hub's topics as a person does, by the command, which a mutant reaches too."""
+    settings = folder / "hub.toml"
+    settings.write_text(
+        '[council]\nname = "Invented"\ncode = "E06000999"\nkey = "not a secret at all"\n'
+        f'[kafka]\nbootstrap = "{kafka}"\npartitions = {PARTITIONS}\n'
+    )
+    command = [sys.executable, "-m", "hub", "--settings", str(settings), "topics", "apply"]
+    subprocess.run(command, env={**os.environ, **environment()}, check=True, stdout=subprocess.DEVNULL)
+
+
+def environment(failpoints: str = "", **more: str) -> dict[str, str]:
+    """What a process of the product is told: where to fail, what protection to miss, and `more`, such as what time it is."""
+    told = {"HUB_FAILPOINTS": failpoints, **more}
     if "HUB_MUTANT" in os.environ:
-        told |= {"PYTHONPATH": str(MUTANTS), "HUB_MUTANT": os.environ["HUB_MUTANT"]}
+        told["HUB_MUTANT"] = os.environ["HUB_MUTANT"]
+    if told.keys() & {"HUB_MUTANT", "HUB_CLOCK", "HUB_CLOCK_SHIFT_S"}:
+        told["PYTHONPATH"] = str(MUTANTS)
     return told
 
 

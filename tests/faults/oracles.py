@@ -10,16 +10,23 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 _STEPS = {"clear-estate": "housing-tasks", "collect-load": "transport-tasks"}
-_QUIET = {"enable.auto.commit": False, "log_level": 0, "group.id": "oracle", "isolation.level": "read_uncommitted"}
+_QUIET = {
+    "enable.auto.commit": False,
+    "enable.partition.eof": True,  # the last offset may be the mark of a transaction, which is given to nobody
+    "log_level": 0,
+    "group.id": "oracle",
+    "isolation.level": "read_uncommitted",
+}
 
 
 class Record(NamedTuple):
@@ -58,23 +65,24 @@ def dump(bootstrap: str, topic: str, begin: Mapping[int, int] | None = None) -> 
     """Every record of a topic from these offsets on, or from the first that is kept."""
     with closing(Consumer({"bootstrap.servers": bootstrap, **_QUIET})) as consumer:
         partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
-        ends = {}
+        begins = {}
         for number in partitions:
             low, high = _watermarks(consumer, TopicPartition(topic, number))
             first = max(low, (begin or {}).get(number, low))
             if first < high:
-                ends[number] = (first, high)
-        consumer.assign([TopicPartition(topic, number, first) for number, (first, _) in ends.items()])
+                begins[number] = first
+        consumer.assign([TopicPartition(topic, number, first) for number, first in begins.items()])
         found: list[Record] = []
-        while ends:
+        unread = set(begins)
+        while unread:
             for message in consumer.consume(5_000, timeout=1.0):
-                error = message.error()
-                assert error is None, error
-                number, offset = message.partition(), message.offset()
+                error, number, offset = message.error(), message.partition(), message.offset()
                 assert number is not None
                 assert offset is not None
-                if number in ends and offset >= ends[number][1] - 1:
-                    del ends[number]
+                if error is not None:
+                    assert error.code() == KafkaError._PARTITION_EOF, error
+                    unread.discard(number)
+                    continue
                 headers = {each[0]: each[1] for each in message.headers() or [] if isinstance(each[1], bytes)}
                 found.append(Record(number, offset, message.key(), message.value(), headers))
         return found
@@ -91,24 +99,42 @@ def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int
                 raise
 
 
+@contextmanager
+def memory_of(database: Path | str) -> Iterator[Any]:
+    """The worker's tables, to be read: a SQLite file, or PostgreSQL by its URL."""
+    if isinstance(database, Path):
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as sql:
+            yield sql
+    else:
+        with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as sql:
+            yield sql
+
+
+def progress_of(database: Path | str, group: str) -> dict[int, int]:
+    """The next offset of `case-events` that a group applies, by partition, as the worker's memory has it."""
+    with memory_of(database) as sql:
+        rows = sql.execute("select app, part, next_offset from progress where topic = 'case-events'").fetchall()
+    return {number: offset for app, number, offset in rows if app == group}
+
+
 def judge_worker(
-    case_events: Iterable[Record], tasks: Mapping[str, Iterable[Record]], database: Path, group: str
+    case_events: Iterable[Record], tasks: Mapping[str, Iterable[Record]], database: Path | str, group: str
 ) -> Verdict:
     """Whether every event was applied once, and every task raised once.
 
     Args:
         case_events: everything the worker was given.
         tasks: everything on the task topics, by topic.
-        database: the worker's SQLite file.
+        database: the worker's SQLite file, or the URL of its PostgreSQL.
         group: its consumer group.
     """
     verdict = Verdict()
     given = list(case_events)
     expected = _fold(given)
     _judge_tasks(verdict, expected, tasks)
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as sql:
+    with memory_of(database) as sql:
         _judge_cases(verdict, expected, sql)
-        _judge_progress(verdict, given, sql, group)
+    _judge_progress(verdict, given, progress_of(database, group))
     return verdict
 
 
@@ -179,7 +205,7 @@ def _judge_tasks(verdict: Verdict, expected: Mapping[str, _Expected], tasks: Map
             verdict.wrong.append(f"{task} of {case} before its time")
 
 
-def _judge_cases(verdict: Verdict, expected: Mapping[str, _Expected], sql: sqlite3.Connection) -> None:
+def _judge_cases(verdict: Verdict, expected: Mapping[str, _Expected], sql: Any) -> None:
     stored = dict(sql.execute("select reference, status from cases").fetchall())
     for case, hopes in expected.items():
         if case not in stored:
@@ -203,17 +229,16 @@ def _judge_cases(verdict: Verdict, expected: Mapping[str, _Expected], sql: sqlit
                 verdict.doubled.append(f"{kind} in the timeline of {case}")
 
 
-def statuses_of(database: Path) -> dict[str, str]:
+def statuses_of(database: Path | str) -> dict[str, str]:
     """Every case that the worker holds, and how it stands."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as sql:
+    with memory_of(database) as sql:
         return dict(sql.execute("select reference, status from cases").fetchall())
 
 
-def _judge_progress(verdict: Verdict, given: Sequence[Record], sql: sqlite3.Connection, group: str) -> None:
+def _judge_progress(verdict: Verdict, given: Sequence[Record], progress: Mapping[int, int]) -> None:
     ends: dict[int, int] = {}
     for record in given:
         ends[record.partition] = max(ends.get(record.partition, 0), record.offset + 1)
-    query = "select part, next_offset from progress where app = ? and topic = 'case-events'"
-    for number, offset in sql.execute(query, (group,)):
+    for number, offset in progress.items():
         if offset < ends.get(number, 0):
             verdict.lost.append(f"records of case-events/{number} from {offset} on")

@@ -19,7 +19,7 @@ def judged(site: Site) -> Verdict:
     """What the oracle says of everything since the site was made."""
     tasks = {name: dump(site.kafka, name, site.begin[name]) for name in ("housing-tasks", "transport-tasks")}
     events = dump(site.kafka, "case-events", site.begin["case-events"])
-    return judge_worker(events, tasks, site.folder / "worker.db", site.group)
+    return judge_worker(events, tasks, site.database, site.group)
 
 
 def ask(site: Site, requests: int = REQUESTS) -> int:
@@ -35,6 +35,7 @@ def ask(site: Site, requests: int = REQUESTS) -> int:
     "kill -9 of the worker: records fetched, nothing done",
     invariants="I1 I2 I4",
     oracle="O2 O4",
+    twins=("fetched-is-applied",),
 )
 def test_killed_with_records_in_hand(site: Site, start: Start, seen: Callable[[str], None]) -> None:
     killed_at(site, start, "worker.fetched:1:kill", seen)

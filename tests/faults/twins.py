@@ -56,7 +56,7 @@ def ends(mutant: str, tests: list[str]) -> dict[str, str]:
                 how = "green"
             else:
                 said = "" if failure is None else failure.get("message") or ""
-                how = "red" if said.startswith(("AssertionError", "assert ")) else f"ill ({said.splitlines()[0][:60]})"
+                how = "red" if said.startswith(("AssertionError", "assert ")) else f"ill ({said.strip()[:60]!r})"
             found[f"{str(case.get('classname')).replace('.', '/')}.py::{case.get('name')}"] = how
         return found
 

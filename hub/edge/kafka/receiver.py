@@ -39,6 +39,8 @@ class Receiver:
                 group_instance_id=member,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
+                # What the producer of a transaction has taken back never was.
+                isolation_level="read_committed",
                 session_timeout_ms=_SESSION_MS,
                 # A member that started before its topic keeps an empty assignment until it sees the topic.
                 metadata_max_age_ms=5_000,
@@ -125,6 +127,7 @@ def read_all(settings: KafkaSettings, bootstrap: str, topics: Sequence[str]) -> 
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             allow_auto_create_topics=False,
             metrics_enabled=False,
         )

@@ -2,12 +2,17 @@
 
 A fault test that stays green with its protection off proves nothing; `python -m tests.faults.twins` runs each with its mutants and fails
 when one stays green. Python imports this module by itself when it starts; nothing of it is part of the product.
+
+HUB_CLOCK (a file) and HUB_CLOCK_SHIFT_S set the clocks of the process that starts; they are circumstances, and no mutants.
 """
 
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -129,6 +134,115 @@ def file_names_are_drawn() -> None:
     swap(connector, "booking_name", lambda effect, rules: f"{uuid4().hex[:6]}{booking_name(effect, rules)}")
 
 
+def reads_uncommitted() -> None:
+    """The worker and the sinks take what is on a topic, also where its producer took it back."""
+    from faust.transport.drivers import aiokafka  # noqa: PLC0415 - as above
+    from kafka import KafkaConsumer  # noqa: PLC0415 - as above
+
+    from hub.edge.kafka import receiver  # noqa: PLC0415 - as above
+    from hub.routing import transport  # noqa: PLC0415 - as above
+
+    swap(transport, "ConsumerThread", aiokafka.AIOKafkaConsumerThread)
+    swap(receiver, "KafkaConsumer", lambda **more: KafkaConsumer(**more | {"isolation_level": "read_uncommitted"}))
+
+
+def topics_take_what_is_compressed() -> None:
+    """Kafka measures what a producer sends, and not what a reader finds in it."""
+    from hub import topics  # noqa: PLC0415 - as above
+
+    wanted = topics.wanted
+
+    def loosely(*arguments: Any, **more: Any) -> Any:
+        return tuple(
+            replace(each, configs={**each.configs, "compression.type": "producer"})
+            for each in wanted(*arguments, **more)
+        )
+
+    swap(topics, "wanted", loosely)
+
+
+def unknown_fields_are_refused() -> None:
+    """An event holds what this release knows, and nothing else."""
+    from schemas import envelope  # noqa: PLC0415 - as above
+
+    # Whatever is defined from here on inherits it: nothing else of the schemas is imported yet.
+    for model in (envelope.Message, envelope.Event):
+        swap(model, "model_config", model.model_config | {"extra": "forbid"})
+
+
+def keys_are_forgotten() -> None:
+    """Nobody looks at an Idempotency-Key: what comes again is another request."""
+    from hub.intake import door  # noqa: PLC0415 - as above
+
+    swap(door, "_checked", lambda _key: f"row:{uuid4()}")
+
+
+def bodies_have_no_end() -> None:
+    """A body is read to its end, however large it is."""
+    from hub.intake import api  # noqa: PLC0415 - as above
+
+    swap(api, "LIMIT_BYTES", 1 << 30)
+
+
+def the_outbox_has_no_limit() -> None:
+    """Whatever comes is accepted, however much waits already."""
+    from hub.intake import outbox  # noqa: PLC0415 - as above
+
+    swap(outbox.Outbox, "_room", lambda *_: 1_000_000)
+
+
+def offsets_outrun_the_memory() -> None:
+    """Kafka is told of what was fetched, as is usual, and not of what the memory holds."""
+    from hub.memory.store import Partition  # noqa: PLC0415 - as above
+    from hub.routing import transport  # noqa: PLC0415 - as above
+
+    swap(transport.Consumer, "_new_offset", lambda self, tp: self.end_of(Partition(*tp)) or None)
+
+
+def deadlines_come_early() -> None:
+    """A deadline is raised up to a day before it has passed."""
+    from hub.memory import postgresql, sqlite  # noqa: PLC0415 - as above
+
+    for store in (sqlite.SqliteStore, postgresql.PostgresqlStore):
+        due = store.due
+
+        def early(self: Any, parts: Any, now_us: int, limit: int, due: Any = due) -> Any:
+            return due(self, parts, now_us + 86_400_000_000, limit)
+
+        swap(store, "due", early)
+
+
+def partitions_are_not_counted() -> None:
+    """The worker takes its topics as they are."""
+    from hub import topics  # noqa: PLC0415 - as above
+    from hub.routing import round  # noqa: A004, PLC0415 - as above
+
+    swap(topics, "check", lambda *_: None)
+    swap(round, "_beyond", lambda *_: [])
+
+
+def fetched_is_applied() -> None:
+    """The position moves on when records are there, as a consumer's does that commits by itself."""
+    from hub.memory.store import Advance  # noqa: PLC0415 - as above
+    from hub.routing import round  # noqa: A004, PLC0415 - as above
+
+    run = round.Rounds.run
+
+    async def hasty(self: Any, fetch: Any) -> None:
+        steps = [Advance(part, found[0].offset, found[-1].offset + 1) for part, found in fetch.records.items() if found]
+        await self._memory.ask(lambda store: store.apply(steps), 60.0)
+        await run(self, fetch)
+
+    swap(round.Rounds, "run", hasty)
+
+
+def reasons_hold_values() -> None:
+    """The reason of a dead letter shows what stood in the record."""
+    from schemas import topics  # noqa: PLC0415 - as above
+
+    swap(topics.Topic, "_why", lambda _self, value, _error: topics.UnreadableEvent("wrong-data", repr(value)))
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -142,9 +256,43 @@ MUTANTS: dict[str, Callable[[], None]] = {
         ledger_without_intent,
         no_ledger_in_the_target,
         file_names_are_drawn,
+        reads_uncommitted,
+        topics_take_what_is_compressed,
+        unknown_fields_are_refused,
+        deadlines_come_early,
+        partitions_are_not_counted,
+        fetched_is_applied,
+        reasons_hold_values,
+        offsets_outrun_the_memory,
+        keys_are_forgotten,
+        bodies_have_no_end,
+        the_outbox_has_no_limit,
     )
 }
 
+
+class _Stopped:
+    """The module `time` for who looks for deadlines: its clock shows what a file says, microseconds since 1970."""
+
+    def __init__(self, file: str) -> None:
+        self._file = Path(file)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+    def time_ns(self) -> int:
+        return int(self._file.read_text()) * 1000
+
+
+if clock := os.environ.get("HUB_CLOCK"):
+    from hub.routing import deadlines as timer
+
+    swap(timer, "time", _Stopped(clock))
+if shift_s := os.environ.get("HUB_CLOCK_SHIFT_S"):
+    # As on a host whose clock is wrong; what only measures how long something takes is right there too.
+    right, right_ns, shift_ns = time.time, time.time_ns, int(float(shift_s) * 1e9)
+    swap(time, "time", lambda: right() + shift_ns / 1e9)
+    swap(time, "time_ns", lambda: right_ns() + shift_ns)
 if mutant := os.environ.get("HUB_MUTANT"):
     if mutant not in MUTANTS:
         sys.exit(f"HUB_MUTANT: no {mutant}. There are: {', '.join(MUTANTS)}.")

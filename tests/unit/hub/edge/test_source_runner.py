@@ -23,12 +23,14 @@ from connectors.sdk import (
     SourceConnector,
     UnmappedCode,
 )
+from connectors.sdk.records import decode_record
 from hub.edge.memory import EdgeMemory, Kind
 from hub.edge.messages import Place
 from hub.edge.source_runner import Edge, SourceRunner
 from schemas.housing import WorksOrder, WorksOrderChanged
 from schemas.references import case_reference
 from schemas.tasks import TaskStatus, TaskStatusChanged
+from schemas.topics import LARGEST_LETTER_BYTES, LARGEST_RECORD_BYTES
 
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 CASE = case_reference(NOW, "one")
@@ -271,6 +273,39 @@ def test_a_fact_that_cannot_be_sent_costs_its_record_and_no_other(hub: Hub) -> N
     hub.read(lambda: [job(7001), job(7002, ref=OURS)])
 
     assert (hub.done(), hub.letters()) == (["task-1"], ["defect"])
+
+
+def test_a_fact_too_large_for_its_topic_costs_its_record_and_no_other(hub: Hub) -> None:
+    hub.asked(OURS, ACCEPTED)
+
+    def says(record: LegacyRecord) -> Iterable[Said]:
+        if record.key == "7001":
+            (fact,) = fact_of(record)
+            assert isinstance(fact, Fact)
+            yield replace(fact, subject="x" * LARGEST_RECORD_BYTES)
+        else:
+            yield from progress_of(record)
+
+    hub.register.meaning = says
+
+    hub.read(lambda: [job(7001), job(7002, ref=OURS)])
+
+    assert (hub.done(), hub.letters()) == (["task-1"], ["too-large"])
+    assert "is larger than the 1,048,576 bytes that a topic takes" in hub.reasons()
+
+
+def test_a_record_too_large_for_a_dead_letter_is_kept_and_its_letter_says_where(hub: Hub, posted: Any) -> None:
+    large = job(7001, note="x" * LARGEST_LETTER_BYTES)
+    hub.register.meaning = fails(UnmappedCode("jobs: STATUS 'Q7' is not in mapping.STATUS."))
+
+    hub.read(lambda: [large, job(7002)])
+
+    assert hub.letters() == ["unmapped-code", "unmapped-code"]
+    whole, small = posted.records
+    assert whole.value is None
+    assert json.loads(small.value)["key"] == "7002"
+    assert "too large to lie here; the connector keeps it whole" in hub.reasons()
+    assert large in [decode_record(item.body) for item in hub.memory.held("jobs")]
 
 
 READ = [
