@@ -41,7 +41,7 @@ def run(ctx: click.Context, name: str) -> None:
 @click.pass_context
 def check(ctx: click.Context, name: str) -> None:
     """Reach one connector's legacy system and come back; says what to mend. Needs no Kafka."""
-    from hub.edge.process import choose  # noqa: PLC0415 - as above
+    from hub.edge.choice import choose  # noqa: PLC0415 - as above
 
     chosen = choose(load(ctx.obj), name)
     connector = chosen.connect()

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from connectors.sdk.contract import Checkpoint, Receipt
 from hub.database import PATIENCE, make_folder, make_tables, read_url
 from hub.edge.messages import Place
+from hub.edge.speech import note
 from hub.edge.tables import checkpoints, effects, held, links, metadata
 from hub.errors import ConfigurationError, HubError, RestartMe
 from schemas.tasks import TaskStatus
@@ -192,6 +193,7 @@ class EdgeMemory:
         learned: Mapping[str, str],
         held_records: Sequence[Held] = (),
         at_ms: int,
+        spoke: int = 0,
     ) -> None:
         """Everything of a batch is safe on its topic: remember where reading goes on, and what was learned on the way.
 
@@ -201,9 +203,12 @@ class EdgeMemory:
             learned: legacy reference of an effect that had none, by effect key.
             held_records: what could not be understood.
             at_ms: now.
+            spoke: how many records were new.
         """
         where = {"connector": self._connector, "dataset": dataset}
         with self._engine.begin() as connection:
+            if spoke:
+                note(connection, self._connector, dataset, spoke, datetime.fromtimestamp(at_ms / 1000, UTC))
             for effect_key, reference in learned.items():
                 self._learn(connection, effect_key, reference)
             for record in held_records:

@@ -37,6 +37,7 @@ from hub.edge.memory import EdgeMemory, EffectRow, Held
 from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.reach import ON_PURPOSE, Reach
+from hub.edge.speech import Speech
 from hub.edge.wrapping import Speaker, Wrapped, wrap
 from hub.failpoints import Failpoint, reach
 from schemas.topics import FACTS
@@ -59,6 +60,7 @@ class Edge:
     sender: Sender
     conditions: Conditions
     metrics: ConnectorMetrics
+    speech: Speech
     stop: Signal
 
 
@@ -119,6 +121,9 @@ class SourceRunner:
             self._reach.let_go()
             return BROKEN_FOR_S
         conditions.well(part)
+        self._edge.speech.looked(part, datetime.now(UTC))
+        # Said as such, for it is the other half of "no data is not no change": it was asked, and had nothing.
+        self._edge.metrics.looks.labels(part, "news" if news else "nothing").inc()
         self._backoff.reset()
         return 0.0 if news else settings.poll_every_s
 
@@ -156,13 +161,17 @@ class SourceRunner:
         aside = [self._aside(outcome) for outcome in outcomes if isinstance(outcome, _Puzzle)]
         self._edge.sender.send([*_records(understood), *(letter for _, letter in aside)])
         reach(Failpoint.SOURCE_ACKNOWLEDGED)
+        now = datetime.now(UTC)
         self._edge.memory.move_on(
             self._dataset,
             batch.checkpoint,
             learned=_learned(understood),
             held_records=[held for held, _ in aside],
-            at_ms=round(time.time() * 1000),
+            at_ms=round(now.timestamp() * 1000),
+            spoke=len(fresh),
         )
+        if fresh:
+            self._edge.speech.spoke(self._dataset, len(fresh), now)
         reach(Failpoint.SOURCE_CHECKPOINTED)
         self._remember(record.position for record in fresh)
         self._count(batch, understood, len(aside), took_s=time.monotonic() - began)
