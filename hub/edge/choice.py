@@ -14,6 +14,7 @@ from connectors.sdk.settings import ConnectorSettings, load_settings, nearest, p
 from hub.edge.registry import connector_named, manifest_named
 from hub.errors import ConfigurationError
 from hub.feeds.board import Known
+from hub.feeds.cadence import expected
 from hub.settings import ConnectorProcess, HubSettings
 
 PART = "tasks"
@@ -112,6 +113,6 @@ def known_feeds(settings: HubSettings) -> Iterator[Known]:
         except ConfigurationError:
             continue
         for dataset, facts in manifest.reads.items():
-            yield Known(name, dataset, facts.title, manifest.department)
+            yield Known(name, dataset, facts.title, manifest.department, expected(facts))
         if manifest.tasks:
             yield Known(name, PART, TASKS_TITLE, manifest.department)

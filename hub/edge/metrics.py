@@ -54,6 +54,13 @@ SILENCE = Metric(
     "How long ago a feed last had something new, or since when it is watched. For alarms hub_connector_feed_state knows its hours.",
     ("feed",),
 )
+EXTRACT_ROWS = Metric(
+    "hub_connector_extract_rows",
+    Kind.GAUGE,
+    "rows",
+    "Rows of the last full extract that was read to its end, also where it is held. Far from yesterday's: see hub_connector_feed_state.",
+    ("dataset",),
+)
 EFFECTS = Metric(
     "hub_connector_effects",
     Kind.COUNTER,
@@ -96,6 +103,7 @@ class ConnectorMetrics:
         self.looks = LOOKS.counter(self.registry)
         self.feed_state = FEED_STATE.gauge(self.registry)
         self.silence = SILENCE.gauge(self.registry)
+        self.extract_rows = EXTRACT_ROWS.gauge(self.registry)
         self.effects = EFFECTS.counter(self.registry)
         self.apply = APPLY.histogram(self.registry)
         self.unfinished = UNFINISHED.gauge(self.registry)

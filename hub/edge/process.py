@@ -19,10 +19,13 @@ from sqlalchemy.exc import ProgrammingError
 
 from connectors.sdk.contract import SinkConnector, SourceConnector
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
+from connectors.sdk.manifest import Dataset, Delivery
 from hub import logs, topics
 from hub.broker.cluster import bootstrap
 from hub.edge.choice import PART, Chosen, choose
 from hub.edge.condition import Conditions, Mood
+from hub.edge.extracts import Extracts
+from hub.edge.full_extracts import FullExtracts
 from hub.edge.kafka import Receiver, Sender
 from hub.edge.memory import GONE, EdgeMemory, open_engine, trouble
 from hub.edge.metrics import ConnectorMetrics
@@ -98,7 +101,7 @@ class ConnectorThreads:
             self._metrics.speaks_every.labels(dataset).set(facts.speaks_every_s)
             if (spoke := edge.speech.of(dataset).spoke) is not None:
                 self._metrics.last_news.labels(dataset).set(spoke.timestamp())
-            runs[dataset] = SourceRunner(edge, dataset, self._source).run
+            runs[dataset] = SourceRunner(edge, dataset, self._source, self._extracts(dataset, facts)).run
         if manifest.tasks:
             receiver = Receiver(settings.kafka, where, member, member, [TASKS[manifest.department].name])
             runs[PART] = SinkRunner(edge, manifest, receiver, self._sink).run
@@ -179,6 +182,13 @@ class ConnectorThreads:
     def _live(self) -> Health:
         dead = [part for part, thread in self._threads.items() if thread.ident is not None and not thread.is_alive()]
         return Health(ok=not dead, reason=f"ended: {', '.join(dead)}" if dead else "every part runs")
+
+    def _extracts(self, dataset: str, facts: Dataset) -> FullExtracts | None:
+        """The full extracts of a dataset that delivers such."""
+        if facts.delivers is not Delivery.FULL_EXTRACTS:
+            return None
+        memory = Extracts(self._engine, self._chosen.name, dataset)
+        return FullExtracts(memory, self._chosen.name, dataset, facts, self._stop)
 
     def _source(self) -> SourceConnector[Any]:
         connector = self._chosen.connect()

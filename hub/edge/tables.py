@@ -91,6 +91,7 @@ extracts = Table(
     Column("connector", Text, nullable=False),
     Column("dataset", Text, nullable=False),
     Column("name", Text, nullable=False),
+    Column("as_of_ms", BigInteger, nullable=False),
     # As in hub.edge.extracts.Phase.
     Column("phase", Text, nullable=False),
     # 1 for the first that was taken over, and one more for each: what tells two appearances of the same content apart.

@@ -29,12 +29,14 @@ class Known:
         part: the dataset, or tasks.
         title: what it brings, in words.
         department: whose system it is.
+        expected: what is expected of it, in words; empty for tasks.
     """
 
     connector: str
     part: str
     title: str
     department: Department
+    expected: str = ""
 
 
 @dataclass(frozen=True)

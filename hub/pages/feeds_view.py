@@ -99,7 +99,8 @@ def first_line(board: Boarded, waiting: Mapping[Department, int] | None, now: da
         gravest.setdefault(feed.known.department, feed)
     if not gravest:
         return _all_well(board)
-    told = list(gravest.values())[:_SENTENCES]
+    # Whom a case waits for comes before whom none waits for, however grave that is.
+    told = sorted(gravest.values(), key=lambda feed: not _waits(feed, waiting))[:_SENTENCES]
     sentences = [f"{_trouble(feed, now)}{_because(feed, waiting)}." for feed in told]
     more = len(board.ill) - len(told)
     if more:
@@ -138,10 +139,15 @@ def _trouble(feed: Seen, now: datetime) -> str:
     return _TROUBLE[feed.state].format(whose=whose, span=span)
 
 
+def _waits(feed: Seen, waiting: Mapping[Department, int] | None) -> int:
+    """How many cases wait because of a feed."""
+    return (waiting or {}).get(feed.known.department, 0) if feed.state in _HOLDS_UP else 0
+
+
 def _because(feed: Seen, waiting: Mapping[Department, int] | None) -> str:
     if waiting is None or feed.state not in _HOLDS_UP:
         return ""
-    count = waiting.get(feed.known.department, 0)
+    count = _waits(feed, waiting)
     return f"; {dates.plural(count, 'case waits', 'cases wait')} because of it" if count else "; no case waits for it"
 
 
@@ -171,7 +177,7 @@ def _line(feed: Seen, now: datetime) -> FeedLine:
         since=_moment(feed.since, now),
         spoke=_moment(last.spoke if last else None, now),
         looked=_moment(last.looked if last else None, now),
-        expected=last.expected if last else "",
+        expected=last.expected if last else feed.known.expected,
         waiting=waits,
     )
 

@@ -78,6 +78,15 @@ def test_the_gravest_feed_comes_first_and_each_department_is_named_once() -> Non
     ]
 
 
+def test_whom_cases_wait_for_comes_before_whom_none_waits_for_however_grave_that_is() -> None:
+    made = board(feed(KNOWN[2], FeedState.BROKEN), feed(KNOWN[0], FeedState.SILENT)).feeds()
+
+    assert first_line(made, {Department.HOUSING: 12}, NOW).startswith(
+        "Housing's feed has been silent for 47 minutes; 12"
+    )
+    assert made.ill[0].state is FeedState.BROKEN
+
+
 def test_that_all_is_well_is_said_and_what_is_quiet_is_told_apart() -> None:
     assert first_line(board().feeds(), {}, NOW) == "3 feeds work as they should."
     assert first_line(board(feed(state=FeedState.QUIET)).feeds(), {}, NOW) == (
