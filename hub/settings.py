@@ -154,6 +154,10 @@ class ConnectorProcess(_Section):
     """Port of /livez, /readyz and /metrics; 0 picks a free one."""
     tasks: tuple[Work, ...] | None = None
     """Kinds of work it takes; all that the connector can, where left out. No kind of work is two tables'."""
+    reads: Mapping[str, Mapping[str, Any]] = {}
+    """How often and how much its datasets say here, where that is not what the connector's manifest expects."""
+    beats_every_s: Annotated[float, Field(ge=0.5, le=60)] = 15.0
+    """How often it says on `hub-heartbeats` how its feeds are; what changes is said at once."""
     settings: Mapping[str, Any] = {}
     """The connector's own settings, unread."""
 

@@ -19,6 +19,10 @@ _OF_DEAD_LETTERS = {
     # A marker settles what came before it. The broker's clock says what did, for those of two machines may differ.
     "message.timestamp.type": "LogAppendTime",
 }
+_OF_A_DAY = {
+    # Kafka deletes whole segments, and begins a new one after a week: what is kept for a day would lie there for eight.
+    "segment.ms": str(60 * 60 * 1000),
+}
 
 
 class Action(StrEnum):
@@ -64,7 +68,7 @@ def wanted(partitions: int, replication: int, catalogue: Iterable[Topic] = CATAL
 
     found = []
     for topic in catalogue:
-        found.append(facts(topic.name, topic.retention_days))
+        found.append(facts(topic.name, topic.retention_days, **(_OF_A_DAY if topic.retention_days == 1 else {})))
         days = max(topic.retention_days, DEAD_LETTER_RETENTION_DAYS)
         found.append(facts(topic.dead_letters, days, **_OF_DEAD_LETTERS))
     return tuple(found)

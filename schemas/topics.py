@@ -16,6 +16,7 @@ from pydantic_core import from_json
 
 from schemas.cases import CaseUpdated, TaskDecided
 from schemas.envelope import Classification, Department, Event
+from schemas.feeds import FeedJudged
 from schemas.housing import TenancyEnded, TenancyStarted, WorksOrderChanged
 from schemas.requests import RequestAmended, RequestReceived, RequestWithdrawn
 from schemas.social_care import ReferralChanged
@@ -186,7 +187,19 @@ FACTS: Mapping[Department, Topic] = MappingProxyType(
     }
 )
 
-CATALOGUE: tuple[Topic, ...] = (CASE_EVENTS, *TASKS.values(), *FACTS.values(), CASE_UPDATES)
+HEARTBEATS = Topic(
+    name="hub-heartbeats",
+    about="How each feed is, every few seconds: what is silent, away or held, and what is not heard from at all",
+    owner="hub",
+    producers=("connectors",),
+    consumers=("web", "operations"),
+    key="feed",
+    retention_days=1,
+    classification=Classification.OPEN,
+    events=(FeedJudged,),
+)
+
+CATALOGUE: tuple[Topic, ...] = (CASE_EVENTS, *TASKS.values(), *FACTS.values(), CASE_UPDATES, HEARTBEATS)
 """Every topic of the hub; each has a dead-letter topic beside it, kept longer so that people have time."""
 
 DEAD_LETTER_RETENTION_DAYS = 90

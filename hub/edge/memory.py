@@ -4,7 +4,7 @@ Nobody else writes it. Each method is one transaction; on SQLite it is on disk b
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from connectors.sdk.contract import Checkpoint, Receipt
 from hub.database import PATIENCE, make_folder, make_tables, read_url
 from hub.edge.messages import Place
+from hub.edge.speech import note
 from hub.edge.tables import checkpoints, effects, held, links, metadata
 from hub.errors import ConfigurationError, HubError, RestartMe
 from schemas.tasks import TaskStatus
@@ -187,28 +188,42 @@ class EdgeMemory:
     def move_on(
         self,
         dataset: str,
-        checkpoint: Checkpoint,
+        checkpoint: Checkpoint | None,
         *,
         learned: Mapping[str, str],
         held_records: Sequence[Held] = (),
         at_ms: int,
+        spoke: int = 0,
+        also: Callable[[Connection], None] | None = None,
     ) -> None:
         """Everything of a batch is safe on its topic: remember where reading goes on, and what was learned on the way.
 
         Args:
             dataset: what was read.
-            checkpoint: where it goes on.
+            checkpoint: where it goes on; None: where it did before.
             learned: legacy reference of an effect that had none, by effect key.
             held_records: what could not be understood.
             at_ms: now.
+            spoke: how many records were new.
+            also: what else has to be so once this is, and only then.
         """
         where = {"connector": self._connector, "dataset": dataset}
         with self._engine.begin() as connection:
+            if spoke:
+                note(connection, self._connector, dataset, spoke, datetime.fromtimestamp(at_ms / 1000, UTC))
             for effect_key, reference in learned.items():
                 self._learn(connection, effect_key, reference)
             for record in held_records:
                 self._hold(connection, record, at_ms)
-            self._put(connection, checkpoints, where, {"body": json.dumps(dict(checkpoint)), "at_ms": at_ms})
+            if also is not None:
+                also(connection)
+            if checkpoint is not None:
+                self._put(connection, checkpoints, where, {"body": json.dumps(dict(checkpoint)), "at_ms": at_ms})
+
+    def spoke(self, dataset: str, records: int, at: datetime) -> None:
+        """A feed had so much to say, all of which is remembered elsewhere."""
+        with self._engine.begin() as connection:
+            note(connection, self._connector, dataset, records, at)
 
     def held(self, dataset: str) -> list[Held]:
         """What could not be understood, oldest first."""

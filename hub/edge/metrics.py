@@ -30,7 +30,35 @@ SPEAKS_EVERY = Metric(
     "hub_connector_speaks_every_seconds",
     Kind.GAUGE,
     "seconds",
-    "How often a dataset should have something new in working hours, as its manifest says.",
+    "How often a dataset should have something new in its hours, as its manifest or the settings file says.",
+    ("dataset",),
+)
+LOOKS = Metric(
+    "hub_connector_looks",
+    Kind.COUNTER,
+    "looks",
+    "Looks that the legacy system answered, by what they found (news, nothing). Only nothing for long is no data, not no change.",
+    ("dataset", "found"),
+)
+FEED_STATE = Metric(
+    "hub_connector_feed_state",
+    Kind.GAUGE,
+    "1 or 0",
+    "1 for the state that a feed is in now. silent, away, held, broken, low and high want a look; the page /feeds says what to do.",
+    ("feed", "state"),
+)
+SILENCE = Metric(
+    "hub_connector_feed_silence_seconds",
+    Kind.GAUGE,
+    "seconds",
+    "How long ago a feed last had something new, or since when it is watched. For alarms hub_connector_feed_state knows its hours.",
+    ("feed",),
+)
+EXTRACT_ROWS = Metric(
+    "hub_connector_extract_rows",
+    Kind.GAUGE,
+    "rows",
+    "Rows of the last full extract that was read to its end, also where it is held. Far from yesterday's: see hub_connector_feed_state.",
     ("dataset",),
 )
 EFFECTS = Metric(
@@ -72,6 +100,10 @@ class ConnectorMetrics:
         self.strangers = STRANGERS.counter(self.registry)
         self.last_news = LAST_NEWS.gauge(self.registry)
         self.speaks_every = SPEAKS_EVERY.gauge(self.registry)
+        self.looks = LOOKS.counter(self.registry)
+        self.feed_state = FEED_STATE.gauge(self.registry)
+        self.silence = SILENCE.gauge(self.registry)
+        self.extract_rows = EXTRACT_ROWS.gauge(self.registry)
         self.effects = EFFECTS.counter(self.registry)
         self.apply = APPLY.histogram(self.registry)
         self.unfinished = UNFINISHED.gauge(self.registry)

@@ -19,6 +19,7 @@ from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationEr
 from connectors.sdk.errors import ContractBroken, OutcomeUnknown, RetryLater, TranslationError
 from connectors.sdk.manifest import Manifest
 from hub.dead_letters.letter import attempts_before, dead_letter
+from hub.edge.choice import PART
 from hub.edge.condition import Backoff
 from hub.edge.history import History
 from hub.edge.kafka import Receiver
@@ -32,7 +33,6 @@ from hub.failpoints import Failpoint, reach
 from schemas.tasks import TaskChanged, TaskRaised, TaskStatus, TaskWithdrawn
 from schemas.topics import CASE_EVENTS, TASKS, UnreadableEvent
 
-PART = "tasks"
 _AT_ONCE = 50
 _POLL_S = 0.5
 _SHOW_LIFE_S = 3.0
@@ -317,7 +317,9 @@ class SinkRunner:
         self._assigned_at = time.monotonic()  # the silence that is looked for begins after this one
 
     def _count_unfinished(self) -> None:
-        self._edge.metrics.unfinished.set(len(self._edge.memory.unfinished()))
+        unfinished = len(self._edge.memory.unfinished())
+        self._edge.metrics.unfinished.set(unfinished)
+        self._edge.speech.tasks_wait(unfinished + self._receiver.behind())
 
     def _report(self, event: Instruction, row: EffectRow) -> None:
         assert row.receipt is not None

@@ -26,19 +26,23 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.sdk.contract import Batch, Fact, LegacyRecord, Progress, Said, SourceConnector
 from connectors.sdk.errors import ContractBroken, RetryLater, TranslationError
 from connectors.sdk.records import decode_record, encode_record
 from hub.dead_letters.letter import record_letter, settled
 from hub.edge.condition import Backoff, Conditions
+from hub.edge.full_extracts import FullExtracts, Page
+from hub.edge.full_extracts import Held as HeldExtract
 from hub.edge.kafka import Sender
 from hub.edge.memory import EdgeMemory, EffectRow, Held
 from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.reach import ON_PURPOSE, Reach
+from hub.edge.speech import Speech
 from hub.edge.wrapping import Speaker, Wrapped, wrap
-from hub.failpoints import Failpoint, reach
+from hub.failpoints import Failpoint, Injected, reach
 from schemas.topics import FACTS, LARGEST_LETTER_BYTES, LARGEST_RECORD_BYTES
 
 BROKEN_FOR_S = 300.0
@@ -62,6 +66,7 @@ class Edge:
     sender: Sender
     conditions: Conditions
     metrics: ConnectorMetrics
+    speech: Speech
     stop: Signal
 
 
@@ -72,10 +77,17 @@ class SourceRunner:
         edge: what it shares.
         dataset: name in the manifest.
         connect: makes the connector; called in the thread that runs, again after a broken promise.
+        extracts: its full extracts, where that is what it delivers; None where it delivers changes.
     """
 
-    def __init__(self, edge: Edge, dataset: str, connect: Callable[[], SourceConnector[Any]]) -> None:
-        self._edge, self._dataset = edge, dataset
+    def __init__(
+        self,
+        edge: Edge,
+        dataset: str,
+        connect: Callable[[], SourceConnector[Any]],
+        extracts: FullExtracts | None = None,
+    ) -> None:
+        self._edge, self._dataset, self._extracts = edge, dataset, extracts
         self._reach = Reach(connect, edge.speaker.connector)
         self._backoff: Backoff | None = None
         self._tried_held = False
@@ -121,16 +133,24 @@ class SourceRunner:
             conditions.broken(part, str(error))
             self._reach.let_go()
             return BROKEN_FOR_S
+        except HeldExtract as held:
+            conditions.held(part, str(held))
+            self._edge.speech.looked(part, datetime.now(UTC))
+            return float(settings.poll_every_s)
         conditions.well(part)
+        self._edge.speech.looked(part, datetime.now(UTC))
+        # Said as such, for it is the other half of "no data is not no change": it was asked, and had nothing.
+        self._edge.metrics.looks.labels(part, "news" if news else "nothing").inc()
         self._backoff.reset()
         return 0.0 if news else settings.poll_every_s
 
     def _read(self, connector: SourceConnector[Any]) -> bool:
         """Everything since the checkpoint, batch by batch; whether anything was new."""
         news = False
-        for batch in self._batches(connector):
+        for batch in self._batches(connector) if self._extracts is None else self._pages(connector, self._extracts):
             news |= self._take(connector, batch)
             self._edge.conditions.well(self._dataset)
+            self._edge.speech.looked(self._dataset, datetime.now(UTC))
             if self._edge.stop.is_set():
                 break
         return news
@@ -146,7 +166,24 @@ class SourceRunner:
         except Exception as error:
             raise self._reach.broken(error, "read") from error
 
-    def _take(self, connector: SourceConnector[Any], batch: Batch) -> bool:
+    def _pages(self, connector: SourceConnector[Any], extracts: FullExtracts) -> Iterator[Page]:
+        """The news of the next full extract; what fails here is the connector, or our own memory, which ends the process."""
+        after = self._edge.memory.checkpoint(self._dataset)
+        try:
+            yield from extracts.pages(connector, after, whole=self._whole, now_ms=lambda: round(time.time() * 1000))
+        except (*ON_PURPOSE, HeldExtract, SQLAlchemyError, GeneratorExit, Injected):
+            raise
+        except Exception as error:
+            raise self._reach.broken(error, "extract") from error
+
+    def _whole(self, rows: int) -> None:
+        """A full extract was read to its end: its feed has spoken, whether or not anything has changed."""
+        now = datetime.now(UTC)
+        self._edge.memory.spoke(self._dataset, rows, now)
+        self._edge.speech.spoke(self._dataset, rows, now)
+        self._edge.metrics.extract_rows.labels(self._dataset).set(rows)
+
+    def _take(self, connector: SourceConnector[Any], batch: Batch | Page) -> bool:
         """One batch: translate, send, await, checkpoint. Whether anything in it was new."""
         began = time.monotonic()
         reach(Failpoint.SOURCE_READ)
@@ -159,13 +196,20 @@ class SourceRunner:
         aside = [self._aside(outcome) for outcome in outcomes if isinstance(outcome, _Puzzle)]
         self._edge.sender.send([*_records(understood), *(letter for _, letter in aside)])
         reach(Failpoint.SOURCE_ACKNOWLEDGED)
+        now = datetime.now(UTC)
+        # A page of an extract moves no checkpoint; its rows were counted as the extract came.
+        changes = isinstance(batch, Batch)
         self._edge.memory.move_on(
             self._dataset,
-            batch.checkpoint,
+            batch.checkpoint if isinstance(batch, Batch) else None,
             learned=_learned(understood),
             held_records=[held for held, _ in aside],
-            at_ms=round(time.time() * 1000),
+            at_ms=round(now.timestamp() * 1000),
+            spoke=len(fresh) if changes else 0,
+            also=batch.acknowledged if isinstance(batch, Page) else None,
         )
+        if fresh and changes:
+            self._edge.speech.spoke(self._dataset, len(fresh), now)
         reach(Failpoint.SOURCE_CHECKPOINTED)
         self._remember(record.position for record in fresh)
         self._count(batch, understood, len(aside), took_s=time.monotonic() - began)
@@ -305,7 +349,7 @@ class SourceRunner:
         while len(self._sent) > _REMEMBERED:
             self._sent.popitem(last=False)
 
-    def _count(self, batch: Batch, understood: "list[_Understood]", aside: int, took_s: float) -> None:
+    def _count(self, batch: Batch | Page, understood: "list[_Understood]", aside: int, took_s: float) -> None:
         said = sum(1 for item in understood if item.outgoing)
         counts = {
             "said": said,

@@ -63,3 +63,67 @@ held = Table(
     Column("body", Text, nullable=False),
     Column("since_ms", BigInteger, nullable=False),
 )
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("connector", Text, primary_key=True),
+    Column("dataset", Text, primary_key=True),
+    # Since when anybody listens, and when it last had something new; NULL where it never had.
+    Column("watched_ms", BigInteger, nullable=False),
+    Column("spoke_ms", BigInteger),
+)
+
+feed_days = Table(
+    "feed_days",
+    metadata,
+    Column("connector", Text, primary_key=True),
+    Column("dataset", Text, primary_key=True),
+    # As 2026-11-03, on the clock in Britain.
+    Column("day", Text, primary_key=True),
+    Column("records", BigInteger, nullable=False),
+)
+
+extracts = Table(
+    "extracts",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("connector", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("as_of_ms", BigInteger, nullable=False),
+    # As in hub.edge.extracts.Phase.
+    Column("phase", Text, nullable=False),
+    # 1 for the first that was taken over, and one more for each: what tells two appearances of the same content apart.
+    Column("ordinal", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("unreadable", BigInteger, nullable=False),
+    # Where its connector looks on once it is safe.
+    Column("checkpoint", Text, nullable=False),
+    # Of one that is held: why.
+    Column("why", Text, nullable=False),
+)
+Index("extracts_by_dataset", extracts.c.connector, extracts.c.dataset)
+
+extract_rows = Table(
+    "extract_rows",
+    metadata,
+    Column("extract", BigInteger, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("hash", Text, nullable=False),
+    # What its connector wants to know once it is deleted; nothing else of a row is kept.
+    Column("keeps", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+extract_news = Table(
+    "extract_news",
+    metadata,
+    Column("extract", BigInteger, primary_key=True),
+    # As in connectors.sdk.Change.
+    Column("change", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)

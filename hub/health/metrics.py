@@ -191,6 +191,24 @@ WEB_SQL_FAILURES = Metric(
     "Calls to a database that failed, by what is kept there (outbox, cases). Increasing: it is down, locked, full or closed to the web.",
     ("memory",),
 )
+FEEDS_UNHEARD = Metric(
+    "hub_web_feeds_not_heard_from",
+    Kind.GAUGE,
+    "feeds",
+    "Feeds of which no connector says anything any more, or ever said. Above 0: its process is dead or was never started; see /feeds.",
+)
+FEEDS_AGE = Metric(
+    "hub_web_feeds_age_seconds",
+    Kind.GAUGE,
+    "seconds",
+    "How old what the web knows of feeds is. Growing: hub-heartbeats cannot be read; alarms that go by feeds are then as old.",
+)
+BEATS_UNREADABLE = Metric(
+    "hub_web_beats_unreadable",
+    Kind.COUNTER,
+    "records",
+    "Records of hub-heartbeats that hold no beat, passed over. Increasing: somebody else writes there, or a newer connector.",
+)
 
 
 class WebMetrics:
@@ -206,3 +224,6 @@ class WebMetrics:
         self.outbox_limit = OUTBOX_LIMIT.gauge(self.registry)
         self.accepts = ACCEPTS.gauge(self.registry)
         self.sql_failures = WEB_SQL_FAILURES.counter(self.registry)
+        self.feeds_unheard = FEEDS_UNHEARD.gauge(self.registry)
+        self.feeds_age = FEEDS_AGE.gauge(self.registry)
+        self.beats_unreadable = BEATS_UNREADABLE.counter(self.registry)

@@ -143,6 +143,20 @@ class CaseReader:
             newest_ms=max((row[3] for row in rows), default=None),
         )
 
+    def waiting(self) -> dict[Department, int]:
+        """How many open cases wait for each department; one that waits for two counts for both.
+
+        Raises:
+            MemoryAway: it cannot be read now.
+        """
+        query = select(cases.c.waiting_on, func.count()).where(cases.c.status.in_(_OPEN)).group_by(cases.c.waiting_on)
+        with self._connection() as connection:
+            rows = [] if connection is None else [tuple(row) for row in connection.execute(query)]
+        return {
+            department: sum(count for names, count in rows if department in names.split(","))
+            for department in Department
+        }
+
     def page(
         self, standing: Standing, department: Department | None, after: str | None, size: int, now_ms: int
     ) -> CasePage:

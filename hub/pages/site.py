@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from hub.feeds.board import Board
 from hub.intake.bodies import LIMIT_BYTES, NewDecision
 from hub.intake.door import Door, parse_reference
 from hub.intake.outbox import Accepted, Outbox
@@ -22,6 +23,7 @@ from hub.memory.reading import CaseReader, MemoryAway, Standing, Summary
 from hub.pages import dates, forms, words
 from hub.pages.api_docs import api_docs
 from hub.pages.case_view import STANDINGS, Moment, case_lines, case_view, departments
+from hub.pages.feeds_view import feeds_view, first_line, held_up
 from hub.settings import HubSettings
 from schemas.envelope import Department
 
@@ -35,6 +37,8 @@ class Running:
     what: str
     says: str
     well: bool
+    address: str = ""
+    """Where more of it stands."""
 
 
 class Site:
@@ -46,6 +50,7 @@ class Site:
         door: where forms go in, and where a case is found.
         reader: the worker's memory.
         outbox, relay: what was accepted and is on its way.
+        board: how the feeds are.
         clock: the present, with zone.
     """
 
@@ -58,6 +63,7 @@ class Site:
         reader: CaseReader,
         outbox: Outbox,
         relay: Relay,
+        board: Board,
         clock: Callable[[], datetime],
     ) -> None:
         self._settings = settings
@@ -66,6 +72,7 @@ class Site:
         self._reader = reader
         self._outbox = outbox
         self._relay = relay
+        self._board = board
         self._clock = clock
         self._templates = Environment(
             loader=PackageLoader("hub.pages"),
@@ -79,6 +86,7 @@ class Site:
         """The pages' routes."""
         pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
         pages.add_api_route("/", self.front, methods=["GET"])
+        pages.add_api_route("/feeds", self.feeds, methods=["GET"])
         pages.add_api_route("/cases", self.cases, methods=["GET"])
         pages.add_api_route("/cases/{reference}", self.case, methods=["GET"])
         pages.add_api_route("/cases/{reference}/decisions", self.decide, methods=["POST"])
@@ -92,6 +100,18 @@ class Site:
         now = self._clock()
         journeys = [self._journeys.for_request(kind) for kind in self._journeys.requests]
         return self._render("front.html", now, running=self._running(now), journeys=journeys, live=True)
+
+    def feeds(self) -> Response:
+        """How every feed is, and what waits because of it."""
+        now = self._clock()
+        return self._render("feeds.html", now, feeds=feeds_view(self._board.feeds(), self._waiting(), now), live=True)
+
+    def _waiting(self) -> dict[Department, int] | None:
+        """How many cases wait for whom; the feeds are worth a page also while the worker's memory is away."""
+        try:
+            return self._reader.waiting()
+        except MemoryAway:
+            return None
 
     def cases(
         self, request: Request, standing: str = "open", department: str = "", after: str = "", reference: str = ""
@@ -152,6 +172,7 @@ class Site:
             now,
             status=HTTPStatus.UNPROCESSABLE_ENTITY if fault.detail else HTTPStatus.OK,
             case=case_view(case, self._reader.timeline(reference), journey, now),
+            held_up=[] if case.status.ended else held_up(self._board.feeds(), case.waiting_on, now),
             key=filled.get("key", str(uuid4())),
             filled=filled,
             fault=fault,
@@ -229,9 +250,9 @@ class Site:
             cases = Running("Cases", f"{words.summary_line(summary)}; {summary.ended:,} ended. {newest}", well=True)
         except MemoryAway as error:
             cases = Running("Cases", str(error), well=False)
-        names = sorted(name.replace("_", " ") for name in self._settings.connectors)
-        has = f"{dates.listed(names)}." if names else "None in this settings file."
-        return [cases, requests, Running("Connectors", has, well=True)]
+        board = self._board.feeds()
+        feeds = Running("Feeds", first_line(board, self._waiting(), now), not board.ill and not board.trouble, "/feeds")
+        return [cases, requests, feeds]
 
     def _requests(self) -> Running:
         accepting = self._outbox.health()

@@ -11,6 +11,7 @@ PHONE = 390
 DESKTOP = 1280
 PAGES = [
     "/",
+    "/feeds",
     "/cases",
     "/cases?standing=all",
     "/cases?reference=0TJ9",

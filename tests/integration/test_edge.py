@@ -29,9 +29,10 @@ from connectors.sdk.rehearsal import Running
 from connectors.sdk.simulation import BackOffice
 from hub import topics
 from hub.__main__ import hub
+from hub.edge.choice import choose
 from hub.edge.kafka import Receiver, Sender, read_all
 from hub.edge.messages import Outgoing
-from hub.edge.process import ConnectorThreads, choose
+from hub.edge.process import ConnectorThreads
 from hub.errors import EXIT_RESTART, ConfigurationError
 from hub.settings import HubSettings, KafkaSettings, load
 from schemas.envelope import Department, Event, output_id

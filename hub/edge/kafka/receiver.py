@@ -77,7 +77,7 @@ class Receiver:
             polled = self._consumer.poll(timeout_ms=round(within_s * 1000), max_records=at_most)
         except KafkaError as error:
             raise RestartMe(f"Reading from Kafka failed ({type(error).__name__}).") from error
-        return [_incoming(record) for records in polled.values() for record in records]
+        return [incoming(record) for records in polled.values() for record in records]
 
     def stay(self) -> None:
         """Show the group that this member lives, while what was read is still being worked on."""
@@ -92,6 +92,17 @@ class Receiver:
     def assigned(self) -> frozenset[tuple[str, int]]:
         """Topic and partition of all that is this member's now."""
         return frozenset((part.topic, part.partition) for part in self._consumer.assignment())
+
+    def behind(self) -> int:
+        """How many records of this member's partitions it was not given yet, as far as Kafka has told it."""
+        ends = ((part, self._consumer.highwater(part)) for part in self._consumer.assignment())
+        return sum(max(0, end - self._position(part)) for part, end in ends if end is not None)
+
+    def _position(self, part: Any) -> int:
+        try:
+            return int(self._consumer.position(part, timeout_ms=0))
+        except KafkaError:
+            return 1 << 62  # not known, so nothing is known to wait
 
     def commit(self, done: Iterable[Place]) -> bool:
         """Say that everything up to these places is done with; False where the group has moved on and it counts for nothing."""
@@ -146,7 +157,7 @@ def read_all(settings: KafkaSettings, bootstrap: str, topics: Sequence[str]) -> 
         heard_at = time.monotonic()
         while waiting:
             for part, records in consumer.poll(timeout_ms=1_000).items():
-                yield from (_incoming(record) for record in records if record.offset < ends[part])
+                yield from (incoming(record) for record in records if record.offset < ends[part])
                 heard_at = time.monotonic()
             if time.monotonic() - heard_at > ANSWER_WITHIN_S:
                 raise KafkaTimeoutError
@@ -157,6 +168,7 @@ def read_all(settings: KafkaSettings, bootstrap: str, topics: Sequence[str]) -> 
         consumer.close(autocommit=False)
 
 
-def _incoming(record: Any) -> Incoming:
+def incoming(record: Any) -> Incoming:
+    """A record of kafka-python as plain data."""
     place = Place(record.topic, record.partition, record.offset)
     return Incoming(place, record.key, record.value, tuple(record.headers), record.timestamp)

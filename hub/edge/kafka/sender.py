@@ -1,7 +1,7 @@
 """Sends records, and comes back when they are safe."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from kafka import KafkaProducer
@@ -76,6 +76,24 @@ class Sender:
         for start in range(0, len(records), _AT_ONCE):
             places += self._send(records[start : start + _AT_ONCE])
         return places
+
+    def offer(self, record: Outgoing) -> Callable[[], bool]:
+        """Send a record that may be lost, and do not wait for it.
+
+        Returns:
+            Whether it has come to an end, one way or the other.
+        """
+        try:
+            future = self._producer.send(
+                record.topic,
+                value=record.value,
+                key=record.key,
+                headers=list(record.headers),
+                partition=0 if record.key is None else partition_of(record.key, self._partitions),
+            )
+        except (KafkaError, ValueError):
+            return lambda: True
+        return lambda: bool(future.is_done)
 
     def _send(self, records: Sequence[Outgoing]) -> list[Place]:
         deadline = time.monotonic() + self._within_s

@@ -243,6 +243,61 @@ def reasons_hold_values() -> None:
     swap(topics.Topic, "_why", lambda _self, value, _error: topics.UnreadableEvent("wrong-data", repr(value)))
 
 
+def silence_is_no_change() -> None:
+    """A feed that answers and has nothing new counts as one that speaks: no data is taken for no change."""
+    from hub.feeds import cadence, pulse  # noqa: PLC0415 - as above
+    from schemas.feeds import FeedState  # noqa: PLC0415 - as above
+
+    judge = cadence.judge
+
+    def trusting(*arguments: Any) -> Any:
+        found = judge(*arguments)
+        silent = found.state is FeedState.SILENT
+        return cadence.Judgement(FeedState.SPEAKING, found.since) if silent else found
+
+    swap(pulse, "judge", trusting)
+
+
+def beats_are_never_overdue() -> None:
+    """A feed is as it was last said to be, for ever."""
+    from hub.feeds import board  # noqa: PLC0415 - as above
+
+    swap(board, "_OVERDUE_BEATS", 1_000_000)
+
+
+def tripwire_is_off() -> None:
+    """An extract is taken for what it says, however few rows it has."""
+    from hub.edge import full_extracts  # noqa: PLC0415 - as above
+
+    swap(full_extracts.FullExtracts, "_too_different", lambda *_: "")
+
+
+def news_is_forgotten_first() -> None:
+    """What an extract's page says is forgotten before it is safe on its topic."""
+    from hub.edge import extracts  # noqa: PLC0415 - as above
+
+    news = extracts.Extracts.news
+
+    def hasty(self: Any, taken: Any, at_most: int) -> Any:
+        records = news(self, taken, at_most)
+        with self._engine.begin() as connection:
+            self.acknowledged(connection, taken, records)
+        return records
+
+    swap(extracts.Extracts, "news", hasty)
+
+
+def extracts_begin_anew() -> None:
+    """An extract that a crash cut short is dropped, and the next one is read."""
+    from hub.edge import full_extracts  # noqa: PLC0415 - as above
+
+    def dropped(self: Any) -> None:
+        while (pending := self._memory.pending()) is not None:
+            self._memory.forget(pending)
+
+    swap(full_extracts.FullExtracts, "_pending", dropped)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -267,6 +322,11 @@ MUTANTS: dict[str, Callable[[], None]] = {
         keys_are_forgotten,
         bodies_have_no_end,
         the_outbox_has_no_limit,
+        silence_is_no_change,
+        beats_are_never_overdue,
+        tripwire_is_off,
+        news_is_forgotten_first,
+        extracts_begin_anew,
     )
 }
 

@@ -1,6 +1,7 @@
 """The edge without a broker: what runners send is kept in a list, what they remember in a SQLite file."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Signal
 from typing import Any, cast
@@ -12,6 +13,7 @@ from hub.edge.memory import EdgeMemory, open_engine
 from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.source_runner import Edge
+from hub.edge.speech import Speech
 from hub.edge.wrapping import Speaker
 from schemas.envelope import Department
 
@@ -41,6 +43,7 @@ def edge(tmp_path: Path, posted: Posted) -> Iterator[Edge]:
     yield Edge(
         speaker=Speaker("E06000999", b"not-a-real-council-key", "register", Department.HOUSING),
         memory=EdgeMemory(engine, "register"),
+        speech=Speech(engine, "register", ["jobs"], datetime.now(UTC)),
         sender=cast("Any", posted),
         conditions=Conditions(["tasks", "jobs"]),
         metrics=ConnectorMetrics(),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.edge.process import choose
+from hub.edge.choice import choose
 from hub.errors import ConfigurationError
 from hub.settings import HubSettings, load
 from schemas.tasks import Work

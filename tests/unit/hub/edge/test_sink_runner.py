@@ -136,6 +136,9 @@ class Topic:
     def assigned(self) -> set[tuple[str, int]]:
         return set() if self.given_away else {("housing-tasks", 0)}
 
+    def behind(self) -> int:
+        return 0
+
     def stay(self) -> None:
         """It does."""
 
