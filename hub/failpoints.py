@@ -44,6 +44,8 @@ class Failpoint(StrEnum):
     """The ledger knows the outcome, the case does not."""
     SINK_REPORTED = "sink.reported"
     """The case knows the outcome, the offset is not committed."""
+    DEAD_LETTERS_SENT = "dead-letters.sent"
+    """What was replayed is acknowledged, its letters are not marked as settled."""
     SOURCE_READ = "source.read"
     """Records were read, nothing was sent."""
     EDGE_SENT = "edge.sent"
