@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hub.edge.messages import Place
+from schemas.references import InvalidReference, parse_case_reference
 
 PARKED = "parked"
 """The code of a dead letter that waits for another."""
@@ -92,6 +93,20 @@ class Parking:
             self.lying[case].remove(first)
             self.settled.add((case, first))
             self.parked.pop((case, first), None)
+
+    def kept(self) -> None:
+        """What has changed is written down: from here on count what changes next."""
+        self.parked.clear()
+        self.settled.clear()
+
+
+def case_in(key: bytes | None) -> str | None:
+    """The case that a record's key names; None where it names none, and nothing can wait for the record."""
+    try:
+        text = (key or b"").decode()
+        return text if parse_case_reference(text) == text else None
+    except (UnicodeDecodeError, InvalidReference):
+        return None
 
 
 def _is_number(text: str) -> bool:

@@ -9,11 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from hub.dead_letters.letter import attempts_before
-from hub.dead_letters.parking import FIRST, PARKED, place_in
+from hub.dead_letters.parking import FIRST, PARKED, case_in, place_in
 from hub.edge.messages import Headers, Incoming, Outgoing, Place
 from schemas.cases import RecordDiscarded
 from schemas.envelope import EVENT_HEADERS
-from schemas.references import InvalidReference, parse_case_reference
 from schemas.topics import CASE_EVENTS, CATALOGUE, DEAD_LETTER_SUFFIX, TASKS, UnreadableEvent
 
 _KEY = re.compile(r"[A-Za-z$_][\w.-]{0,60}")
@@ -69,11 +68,7 @@ class Letter:
     @cached_property
     def case(self) -> str | None:
         """The case that its record is about, by its key; None where that names none, and for a record of a legacy system."""
-        try:
-            key = self.key.decode() if self.key and self.source else ""
-            return key if parse_case_reference(key) == key else None
-        except (UnicodeDecodeError, InvalidReference):
-            return None
+        return case_in(self.key) if self.source else None
 
     @cached_property
     def lane(self) -> tuple[str, int, str] | None:

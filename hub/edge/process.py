@@ -23,6 +23,8 @@ from connectors.sdk.manifest import Manifest
 from connectors.sdk.settings import ConnectorSettings, load_settings
 from hub import logs, topics
 from hub.broker.cluster import bootstrap
+from hub.dead_letters.rate import Rate
+from hub.edge.aside import Aside
 from hub.edge.condition import Conditions, Mood
 from hub.edge.kafka import Receiver, Sender
 from hub.edge.memory import GONE, EdgeMemory, open_engine, trouble
@@ -146,6 +148,7 @@ class ConnectorThreads:
                 department=manifest.department,
             ),
             memory=memory,
+            aside=Aside(self._engine, chosen.name, Rate(settings.dead_letters.at_most_per_minute)),
             sender=self._sender,
             conditions=self._conditions,
             metrics=self._metrics,

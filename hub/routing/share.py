@@ -26,7 +26,6 @@ from hub.routing.records import Record
 from hub.routing.step import Decision, NotForThisHub, World, step
 from schemas.cases import RecordDiscarded
 from schemas.envelope import Event
-from schemas.references import InvalidReference, parse_case_reference
 from schemas.topics import CASE_EVENTS, UnreadableEvent
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -255,12 +254,8 @@ def _set_aside(share: Share, record: Record, first: int, death: _Death, partitio
 
 def _parks(share: Share, record: Record, partitions: int) -> str | None:
     """The case whose later records wait for one that died; none where it stands beside them, in a partition that is not its case's."""
-    case = case_of(record)
-    try:
-        is_case = case is not None and parse_case_reference(case) == case
-    except InvalidReference:
-        return None
-    return case if is_case and case and partition_of(case, partitions) == share.partition.number else None
+    case = parking.case_in(record.key)
+    return case if case and partition_of(case, partitions) == share.partition.number else None
 
 
 def case_of(record: Record) -> str | None:
