@@ -52,6 +52,8 @@ class Failpoint(StrEnum):
     """What is news is known, nothing of it is sent."""
     EXTRACT_SAID = "extract.said"
     """All its news is acknowledged, and it is not yet what the next one is compared with."""
+    DEAD_LETTERS_SENT = "dead-letters.sent"
+    """What was replayed is acknowledged, its letters are not marked as settled."""
     SOURCE_READ = "source.read"
     """Records were read, nothing was sent."""
     EDGE_SENT = "edge.sent"

@@ -162,6 +162,14 @@ class ConnectorProcess(_Section):
     """The connector's own settings, unread."""
 
 
+class DeadLetterSettings(_Section):
+    """Records that are set aside."""
+
+    at_most_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    """By one process. Past it the process stops before the next such record until the minute is over; those that only wait for an
+    earlier one of their case are not counted."""
+
+
 class JourneySettings(_Section):
     """Where journeys and bank holidays are kept."""
 
@@ -188,6 +196,7 @@ class HubSettings(_Section):
     broker: BrokerSettings = BrokerSettings()
     worker: WorkerSettings = WorkerSettings()
     web: WebSettings = WebSettings()
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
     journeys: JourneySettings = JourneySettings()
     logs: LogSettings = LogSettings()
     connectors: Mapping[str, ConnectorProcess] = {}

@@ -91,6 +91,24 @@ class Decided(Message):
     """Who decided."""
 
 
+class Discard(Message):
+    """A record about the case that could not be read, and that nobody will mend."""
+
+    record: Annotated[str, Privacy.NONE, Field(pattern=r"^[a-z-]+/\d+/\d+$", max_length=100)]
+    """Where it first stood: topic/partition/offset."""
+    by: Annotated[str, Privacy.PERSONAL, Field(max_length=80)]
+    """Who discarded it."""
+    why: Annotated[str, Privacy.PERSONAL, Field(max_length=200)]
+    """Their reason."""
+
+
+class RecordDiscarded(Event):
+    """A person gave up a dead letter of the case: what waited for it goes on. On the topic of the record, and on `case-events`."""
+
+    type: Annotated[Literal["case.record-discarded.v1"], Privacy.NONE] = "case.record-discarded.v1"
+    data: Annotated[Discard, Privacy.NONE]
+
+
 class TaskDecided(Event):
     """A member of staff decided how a case goes on after a refusal. On `case-events`."""
 

@@ -14,7 +14,8 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from schemas.cases import CaseUpdated, TaskDecided
+from schemas.audit import Revealed
+from schemas.cases import CaseUpdated, RecordDiscarded, TaskDecided
 from schemas.envelope import Classification, Department, Event
 from schemas.feeds import FeedJudged
 from schemas.housing import TenancyEnded, TenancyStarted, WorksOrderChanged
@@ -126,14 +127,14 @@ def _kind(item: Any) -> str:
 def _tasks(department: Department) -> Topic:
     return Topic(
         name=f"{department}-tasks",
-        about=f"Work for {department}: raised, changed, withdrawn",
+        about=f"Work for {department}: raised, changed, withdrawn; and what of it was discarded",
         owner="hub",
-        producers=("worker",),
+        producers=("worker", "dead-letters"),
         consumers=(f"{department} connectors",),
         key="case",
         retention_days=30,
         classification=Classification.SPECIAL_CATEGORY,
-        events=(TaskRaised, TaskChanged, TaskWithdrawn),
+        events=(TaskRaised, TaskChanged, TaskWithdrawn, RecordDiscarded),
     )
 
 
@@ -155,12 +156,20 @@ CASE_EVENTS = Topic(
     name="case-events",
     about="Everything that moves a case: requests, task statuses, expired deadlines, staff decisions; the router's only input",
     owner="hub",
-    producers=("web", "connectors", "worker"),
+    producers=("web", "connectors", "worker", "dead-letters"),
     consumers=("worker",),
     key="case",
     retention_days=30,
     classification=Classification.SPECIAL_CATEGORY,
-    events=(RequestReceived, RequestAmended, RequestWithdrawn, TaskStatusChanged, DeadlineExpired, TaskDecided),
+    events=(
+        RequestReceived,
+        RequestAmended,
+        RequestWithdrawn,
+        TaskStatusChanged,
+        DeadlineExpired,
+        TaskDecided,
+        RecordDiscarded,
+    ),
 )
 
 CASE_UPDATES = Topic(
@@ -199,7 +208,19 @@ HEARTBEATS = Topic(
     events=(FeedJudged,),
 )
 
-CATALOGUE: tuple[Topic, ...] = (CASE_EVENTS, *TASKS.values(), *FACTS.values(), CASE_UPDATES, HEARTBEATS)
+AUDIT = Topic(
+    name="audit",
+    about="Who looked at what may be about a person, and why",
+    owner="hub",
+    producers=("dead-letters", "web"),
+    consumers=("auditors",),
+    key="actor",
+    retention_days=7 * 365,
+    classification=Classification.PERSONAL,
+    events=(Revealed,),
+)
+
+CATALOGUE: tuple[Topic, ...] = (CASE_EVENTS, *TASKS.values(), *FACTS.values(), CASE_UPDATES, HEARTBEATS, AUDIT)
 """Every topic of the hub; each has a dead-letter topic beside it, kept longer so that people have time."""
 
 DEAD_LETTER_RETENTION_DAYS = 90

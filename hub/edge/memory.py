@@ -235,6 +235,18 @@ class EdgeMemory:
         with self._engine.connect() as connection:
             return [Held(row[0], row[1], row[2].encode()) for row in connection.execute(query)]
 
+    def held_ids(self, dataset: str) -> frozenset[str]:
+        """Ids of what could not be understood."""
+        query = select(held.c.record_id).where(held.c.connector == self._connector, held.c.dataset == dataset)
+        with self._engine.connect() as connection:
+            return frozenset(connection.scalars(query))
+
+    def hold(self, records: Iterable[Held], at_ms: int) -> None:
+        """Keep what could not be understood, though reading does not go on behind it yet."""
+        with self._engine.begin() as connection:
+            for record in records:
+                self._hold(connection, record, at_ms)
+
     def release(self, records: Iterable[Held], learned: Mapping[str, str]) -> None:
         """Records that were set aside have been understood and are safe on their topics."""
         with self._engine.begin() as connection:

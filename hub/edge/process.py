@@ -22,6 +22,8 @@ from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationEr
 from connectors.sdk.manifest import Dataset, Delivery
 from hub import logs, topics
 from hub.broker.cluster import bootstrap
+from hub.dead_letters.rate import Rate
+from hub.edge.aside import Aside
 from hub.edge.choice import PART, Chosen, choose
 from hub.edge.condition import Conditions, Mood
 from hub.edge.extracts import Extracts
@@ -90,6 +92,7 @@ class ConnectorThreads:
                 department=manifest.department,
             ),
             memory=memory,
+            aside=Aside(self._engine, chosen.name, Rate(settings.dead_letters.at_most_per_minute)),
             sender=self._sender,
             conditions=self._conditions,
             metrics=self._metrics,

@@ -3,6 +3,8 @@
 Before anything is done about an instruction, the ledger holds the intention; before its offset is committed, its outcome is in the ledger
 and reported to its case. So after a crash anywhere, and whenever a dead letter is replayed, the ledger says what is known of it and of
 those before it in its task: `history.py` has the states and what each allows. An instruction reported again is the same event again.
+Where a record cannot even be read, nobody knows which task it is about: then the later instructions of its whole case wait for it among the
+dead letters (`hub.dead_letters.parking`). The ledger's history cannot know of it; where it does know, only the task's own wait.
 Instructions are taken in the order of their partition. While the legacy system is away the one in hand is tried again and again, and the
 group is shown that this member lives.
 """
@@ -18,7 +20,9 @@ from connectors.sdk.contract import Effect, EffectClass, Instruction, Receipt, S
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
 from connectors.sdk.errors import ContractBroken, OutcomeUnknown, RetryLater, TranslationError
 from connectors.sdk.manifest import Manifest
+from hub.dead_letters import parking
 from hub.dead_letters.letter import attempts_before, dead_letter
+from hub.dead_letters.parking import PARKED, Parking, case_in, first_offset
 from hub.edge.choice import PART
 from hub.edge.condition import Backoff
 from hub.edge.history import History
@@ -30,6 +34,7 @@ from hub.edge.source_runner import BROKEN_FOR_S, Edge
 from hub.edge.wrapping import KINDS, report
 from hub.errors import RestartMe
 from hub.failpoints import Failpoint, reach
+from schemas.envelope import Event
 from schemas.tasks import TaskChanged, TaskRaised, TaskStatus, TaskWithdrawn
 from schemas.topics import CASE_EVENTS, TASKS, UnreadableEvent
 
@@ -74,6 +79,8 @@ class SinkRunner:
         """How many instructions were set aside for a defect of the connector since it last gave a receipt."""
         self._outgoing: list[Outgoing] = []
         self._done: dict[tuple[str, int], Place] = {}
+        self._parking: dict[int, Parking] = {}
+        """What lies among the dead letters, by partition; read anew with every batch."""
         self._log = structlog.get_logger().bind(connector=edge.speaker.connector)
 
     def run(self) -> None:
@@ -124,6 +131,7 @@ class SinkRunner:
     def _take_all(self, batch: list[Incoming]) -> None:
         """A slow legacy system keeps neither what is done from being reported nor the group from seeing that this member lives."""
         shown = time.monotonic()
+        self._parking.clear()
         for record in batch:
             self._take(record)
             if time.monotonic() - shown >= _SHOW_LIFE_S:
@@ -141,12 +149,39 @@ class SinkRunner:
         try:
             event = self._topic.decode(record.value, record.key)
         except UnreadableEvent as error:
-            self._set_aside(record, error.code, str(error))
+            self._park(record, error.code, str(error))
         else:
-            assert isinstance(event, TaskRaised | TaskChanged | TaskWithdrawn)
-            if event.data.work in self._manifest.tasks:
-                self._settle(record, event)
+            self._take_in_turn(record, event)
         self._done[place.topic, place.partition] = place
+
+    def _take_in_turn(self, record: Incoming, event: Event) -> None:
+        """One event of the topic, unless an earlier record of its case could not be read: then it waits for that one."""
+        place, case = record.place, event.partitionkey
+        first = first_offset(record.headers, place.topic, place.partition, place.offset)
+        lying = self._lying(place)
+        if isinstance(event, TaskRaised | TaskChanged | TaskWithdrawn) and event.data.work in self._manifest.tasks:
+            if (waits_for := lying.waits_for(case, first)) is not None:
+                self._park(record, PARKED, parking.reason(place.topic, place.partition, waits_for))
+                return
+            self._settle(record, event)
+        # Discarded, another connector's, or taken: nothing waits for it any more.
+        lying.settle(case, first)
+        self._edge.aside.keep(place.topic, place.partition, lying)
+
+    def _park(self, record: Incoming, code: str, reason: str) -> None:
+        """Set a record aside that later ones of its case have to wait for, where its key says which case that is."""
+        place, case = record.place, case_in(record.key)
+        self._set_aside(record, code, reason)
+        if case is not None:
+            first = first_offset(record.headers, place.topic, place.partition, place.offset)
+            lying = self._lying(place)
+            lying.park(case, first, record.at_ms)
+            self._edge.aside.keep(place.topic, place.partition, lying)
+
+    def _lying(self, place: Place) -> Parking:
+        if place.partition not in self._parking:
+            self._parking[place.partition] = self._edge.aside.parking(place.topic, place.partition)
+        return self._parking[place.partition]
 
     def _settle(self, record: Incoming, event: Instruction) -> None:
         """One instruction for this connector: apply it unless that has been done, and report."""
@@ -328,7 +363,15 @@ class SinkRunner:
         self._outgoing.append(Outgoing.event(CASE_EVENTS.name, said.partitionkey, said.encode()))
 
     def _set_aside(self, record: Incoming, code: str, reason: str) -> None:
-        place = record.place
+        """Make a dead letter of a record, once there is room for one.
+
+        Raises:
+            Stopping: the process stops while there is none.
+        """
+        place, waits = record.place, code == PARKED
+        if not waits:
+            self._await_room(code)
+            self._edge.aside.count(1)
         letter = dead_letter(
             code=code,
             reason=reason,
@@ -338,11 +381,24 @@ class SinkRunner:
             component=self._edge.speaker.connector,
             key=record.key,
             value=record.value,
-            attempt=attempts_before(record.headers) + 1,
+            # To wait is no try.
+            attempt=attempts_before(record.headers) + (not waits),
+            first=first_offset(record.headers, place.topic, place.partition, place.offset),
         )
         self._outgoing.append(Outgoing(self._topic.dead_letters, letter.key, letter.value, letter.headers))
         self._edge.metrics.effects.labels("set-aside").inc()
         self._log.warning("task set aside", outcome="set-aside", code=code, place=str(place))
+
+    def _await_room(self, code: str) -> None:
+        """Stand still before a record that is to be set aside while too many have been.
+
+        Raises:
+            Stopping: the process stops.
+        """
+        rate = self._edge.aside.rate
+        while not rate.room():
+            self._edge.conditions.broken(PART, rate.why(code))
+            self._wait(rate.wait_s())
 
 
 def _receipt(answer: object) -> Receipt:

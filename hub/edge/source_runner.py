@@ -32,6 +32,7 @@ from connectors.sdk.contract import Batch, Fact, LegacyRecord, Progress, Said, S
 from connectors.sdk.errors import ContractBroken, RetryLater, TranslationError
 from connectors.sdk.records import decode_record, encode_record
 from hub.dead_letters.letter import record_letter, settled
+from hub.edge.aside import Aside
 from hub.edge.condition import Backoff, Conditions
 from hub.edge.full_extracts import FullExtracts, Page
 from hub.edge.full_extracts import Held as HeldExtract
@@ -63,11 +64,16 @@ class Edge:
 
     speaker: Speaker
     memory: EdgeMemory
+    aside: Aside
     sender: Sender
     conditions: Conditions
     metrics: ConnectorMetrics
     speech: Speech
     stop: Signal
+
+
+class TooMany(Exception):
+    """More records cannot be understood than may be set aside now. In sentences: why, and what to do."""
 
 
 class SourceRunner:
@@ -137,6 +143,9 @@ class SourceRunner:
             conditions.held(part, str(held))
             self._edge.speech.looked(part, datetime.now(UTC))
             return float(settings.poll_every_s)
+        except TooMany as error:
+            conditions.broken(part, str(error))
+            return self._edge.aside.rate.wait_s()
         conditions.well(part)
         self._edge.speech.looked(part, datetime.now(UTC))
         # Said as such, for it is the other half of "no data is not no change": it was asked, and had nothing.
@@ -193,7 +202,7 @@ class SourceRunner:
         if self._edge.stop.is_set() and any(outcome is None for outcome in outcomes):
             return False
         understood = [outcome for outcome in outcomes if isinstance(outcome, _Understood)]
-        aside = [self._aside(outcome) for outcome in outcomes if isinstance(outcome, _Puzzle)]
+        aside = self._set_aside([outcome for outcome in outcomes if isinstance(outcome, _Puzzle)])
         self._edge.sender.send([*_records(understood), *(letter for _, letter in aside)])
         reach(Failpoint.SOURCE_ACKNOWLEDGED)
         now = datetime.now(UTC)
@@ -314,6 +323,26 @@ class SourceRunner:
         key = decode_record(item.body).key.encode()
         return Outgoing(self._letters, key, None, settled(origin, "mended", self._edge.speaker.connector))
 
+    def _set_aside(self, puzzles: "list[_Puzzle]") -> list[tuple[Held, Outgoing]]:
+        """What is kept of records that could not be understood, and their dead letters; those that are held have theirs.
+
+        Raises:
+            TooMany: they are more than may be set aside now. Those for which there is room are; the checkpoint stays, and the next look
+                takes up the rest.
+        """
+        held = self._edge.memory.held_ids(self._dataset) if puzzles else frozenset()
+        found = [(puzzle, *self._aside(puzzle)) for puzzle in puzzles]
+        fresh = [each for each in found if each[1].record_id not in held]
+        rate, room = self._edge.aside.rate, self._edge.aside.rate.room()
+        self._edge.aside.count(min(room, len(fresh)))
+        for puzzle, kept, _ in fresh[:room]:
+            self._log.warning("record set aside", outcome="set-aside", code=puzzle.code, record=kept.record_id)
+        if len(fresh) > room:
+            self._edge.sender.send([letter for _, _, letter in fresh[:room]])
+            self._edge.memory.hold([kept for _, kept, _ in fresh[:room]], round(time.time() * 1000))
+            raise TooMany(rate.why(fresh[room][0].code))
+        return [(kept, letter) for _, kept, letter in fresh]
+
     def _aside(self, puzzle: "_Puzzle") -> tuple[Held, Outgoing]:
         """What is kept of a record that could not be understood, and its dead letter.
 
@@ -336,7 +365,6 @@ class SourceRunner:
             key=record.key,
             value=body if fits else None,
         )
-        self._log.warning("record set aside", outcome="set-aside", code=puzzle.code, record=held.record_id)
         return held, Outgoing(self._letters, letter.key, letter.value, letter.headers)
 
     @property

@@ -53,6 +53,29 @@ links = Table(
     Column("effect_key", Text, nullable=False),
 )
 
+# Records of its tasks' topic that lie among the dead letters, and for which later instructions of their case wait. Nearly always empty.
+parked = Table(
+    "parked_instructions",
+    metadata,
+    Column("connector", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("case_ref", Text, primary_key=True),
+    # Where the record first stood: the order in which they are to be applied.
+    Column("first_offset", BigInteger, primary_key=True),
+    Column("since_ms", BigInteger, nullable=False),
+)
+
+# How many records were set aside lately; the rate is limited over a restart too.
+set_aside = Table(
+    "set_aside_lately",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("connector", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+)
+
 held = Table(
     "held",
     metadata,

@@ -99,6 +99,12 @@ LATE_PARTITIONS = Metric(
     "partitions",
     "Partitions left out of rounds because an output is not acknowledged. Above 0 for a minute: a broker is down or cut off.",
 )
+STOPPED_PARTITIONS = Metric(
+    "hub_worker_stopped_partitions",
+    Kind.GAUGE,
+    "partitions",
+    "Partitions that stand still because too many records were set aside within a minute. Above 0: a bad release or sender, see /readyz.",
+)
 REREADS = Metric(
     "hub_worker_rereads",
     Kind.COUNTER,
@@ -138,6 +144,7 @@ class WorkerMetrics:
         self.rounds = ROUNDS.histogram(self.registry)
         self.lag = LAG.gauge(self.registry)
         self.applied_offset = APPLIED_OFFSET.gauge(self.registry)
+        self.stopped_partitions = STOPPED_PARTITIONS.gauge(self.registry)
         self.late_partitions = LATE_PARTITIONS.gauge(self.registry)
         self.rereads = REREADS.counter(self.registry)
         self.sql_retries = SQL_RETRIES.counter(self.registry)

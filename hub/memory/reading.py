@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 from hub.database import PATIENCE, read_url
 from hub.health.http import Health
 from hub.health.outage import Outage
-from hub.memory.tables import SETTING, cases, timeline
+from hub.memory.tables import SETTING, cases, parked, timeline
 from hub.routing.case import Case, Entry
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
@@ -123,6 +123,16 @@ class CaseReader:
             if connection is None:
                 return ()
             return tuple(Entry.model_validate_json(body) for body in connection.execute(query).scalars())
+
+    def parked(self, reference: str) -> tuple[int, ...]:
+        """When each record of a case that lies among the dead letters was sent (milliseconds since 1970), by its place.
+
+        Raises:
+            MemoryAway: it cannot be read now.
+        """
+        query = select(parked.c.since_ms).where(parked.c.reference == reference).order_by(parked.c.first_offset)
+        with self._connection() as connection:
+            return () if connection is None else tuple(connection.execute(query).scalars())
 
     def summary(self, now_ms: int) -> Summary:
         """How many cases stand how.

@@ -62,6 +62,28 @@ deadlines = Table(
 )
 Index("deadlines_by_due", deadlines.c.published, deadlines.c.due_us)
 
+# Records of `case-events` that lie among the dead letters: the later ones of their case wait there too. Nearly always empty.
+parked = Table(
+    "parked",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    # Where the record first stood in its partition; the order in which they are to be applied.
+    Column("first_offset", BigInteger, primary_key=True),
+    # When the record was sent.
+    Column("since_ms", BigInteger, nullable=False),
+)
+
+# How many records were set aside lately; the rate is limited over a restart too.
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("app", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+
 
 def create(engine: Engine) -> None:
     """Make what is missing.

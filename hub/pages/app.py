@@ -19,8 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub import topics
 from hub.broker.cluster import bootstrap
+from hub.dead_letters.desk import Desk, names_of
+from hub.dead_letters.follower import Follower as LetterFollower
 from hub.edge.choice import known_feeds
-from hub.edge.kafka import Follower, Sender
+from hub.edge.kafka import Follower, Sender, read_all
 from hub.feeds.board import Board
 from hub.feeds.listener import Listener
 from hub.health.metrics import WebMetrics
@@ -32,6 +34,7 @@ from hub.intake.problems import Fault, Kind, Refusal
 from hub.intake.relay import Relay
 from hub.journeys.load import load_journeys
 from hub.memory.reading import CaseReader, MemoryAway
+from hub.pages.letters import LetterPages
 from hub.pages.site import Site
 from hub.settings import HubSettings
 from schemas.topics import HEARTBEATS
@@ -85,6 +88,14 @@ def build_app(settings: HubSettings) -> FastAPI:
         clock=lambda: datetime.now(UTC),
     )
 
+    follower = LetterFollower(lambda begin: read_all(settings.kafka, bootstrap(settings), names_of(None), begin))
+    letters = LetterPages(
+        follower,
+        lambda: Desk(settings.kafka, bootstrap(settings), settings.council.code),
+        site.render,
+        lambda: datetime.now(UTC),
+    )
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         outbox.start()
@@ -107,6 +118,7 @@ def build_app(settings: HubSettings) -> FastAPI:
     )
     app.include_router(api.router(door, reader, metrics))
     app.include_router(site.router())
+    app.include_router(letters.router())
     app.mount("/static", StaticFiles(directory=_STATIC))
     _document(app)
     _health(app, outbox, reader, relay, metrics)

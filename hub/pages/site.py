@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hub.feeds.board import Board
-from hub.intake.bodies import LIMIT_BYTES, NewDecision
+from hub.intake.bodies import NewDecision
 from hub.intake.door import Door, parse_reference
 from hub.intake.outbox import Accepted, Outbox
 from hub.intake.problems import Fault, Kind, Refusal
@@ -99,12 +99,12 @@ class Site:
         """What this is, what runs here now, where to go."""
         now = self._clock()
         journeys = [self._journeys.for_request(kind) for kind in self._journeys.requests]
-        return self._render("front.html", now, running=self._running(now), journeys=journeys, live=True)
+        return self.render("front.html", now, running=self._running(now), journeys=journeys, live=True)
 
     def feeds(self) -> Response:
         """How every feed is, and what waits because of it."""
         now = self._clock()
-        return self._render("feeds.html", now, feeds=feeds_view(self._board.feeds(), self._waiting(), now), live=True)
+        return self.render("feeds.html", now, feeds=feeds_view(self._board.feeds(), self._waiting(), now), live=True)
 
     def _waiting(self) -> dict[Department, int] | None:
         """How many cases wait for whom; the feeds are worth a page also while the worker's memory is away."""
@@ -130,7 +130,7 @@ class Site:
         summary = self._reader.summary(now_ms)
         page = self._reader.page(shown, of, after or None, _PAGE, now_ms)
         filters = {"standing": shown.value, **({"department": of.value} if of else {})}
-        return self._render(
+        return self.render(
             "cases.html",
             now,
             status=HTTPStatus.BAD_REQUEST if mistake else HTTPStatus.OK,
@@ -158,21 +158,23 @@ class Site:
         if isinstance(case, Accepted):
             journey = self._journeys.for_request(case.request)
             at = datetime.fromtimestamp(case.accepted_ms / 1000, now.tzinfo)
-            return self._render(
+            return self.render(
                 "accepted.html",
                 now,
                 reference=reference,
                 title=journey.title if journey else case.request,
                 accepted=Moment.of(at, dates.when(at, now)),
+                parked=words.parked_line(self._reader.parked(reference), now),
                 live=True,
             )
         journey = self._journeys.get(case.journey, case.version) if case.journey and case.version else None
-        return self._render(
+        return self.render(
             "case.html",
             now,
             status=HTTPStatus.UNPROCESSABLE_ENTITY if fault.detail else HTTPStatus.OK,
             case=case_view(case, self._reader.timeline(reference), journey, now),
             held_up=[] if case.status.ended else held_up(self._board.feeds(), case.waiting_on, now),
+            parked=words.parked_line(self._reader.parked(reference), now),
             key=filled.get("key", str(uuid4())),
             filled=filled,
             fault=fault,
@@ -181,7 +183,7 @@ class Site:
 
     async def decide(self, reference: str, request: Request) -> Response:
         """A person's decision, from the case's page."""
-        filled = await _form(request)
+        filled = await forms.read_form(request)
         body: dict[str, Any] = {name: value for name, value in filled.items() if name in NewDecision.model_fields}
         try:
             await self._door.decide(reference, body, filled.get("key"))
@@ -197,7 +199,7 @@ class Site:
 
     async def make(self, request_kind: str, request: Request) -> Response:
         """A request, from its form."""
-        journey, filled = self._journey(request_kind), await _form(request)
+        journey, filled = self._journey(request_kind), await forms.read_form(request)
         try:
             receipt = await self._door.request(forms.body(journey, filled), filled.get("key"))
         except Refusal as refusal:
@@ -209,17 +211,17 @@ class Site:
     def documentation(self, request: Request) -> Response:
         """The API's documentation, without a line from anybody else's server."""
         document = request.app.openapi()
-        return self._render(
+        return self.render(
             "api_docs.html", self._clock(), docs=api_docs(document, str(request.base_url).rstrip("/")), live=False
         )
 
     def error(self, refusal: Refusal) -> Response:
         """A page for what went wrong: what, and where to go from here."""
-        return self._render("error.html", self._clock(), status=refusal.kind.status, refusal=refusal, live=False)
+        return self.render("error.html", self._clock(), status=refusal.kind.status, refusal=refusal, live=False)
 
     def _form(self, journey: Journey, filled: dict[str, str], faults: tuple[Fault, ...]) -> Response:
         shown = forms.fields(journey, filled, faults)
-        return self._render(
+        return self.render(
             "new.html",
             self._clock(),
             status=HTTPStatus.UNPROCESSABLE_ENTITY if faults else HTTPStatus.OK,
@@ -264,26 +266,11 @@ class Site:
             return Running("Requests", f"Accepted and sent on at once. {kept}".strip(), well=True)
         return Running("Requests", f"Accepted and kept safe until Kafka answers. {kept}".strip(), well=False)
 
-    def _render(self, template: str, now: datetime, status: int = HTTPStatus.OK, **shown: Any) -> HTMLResponse:
+    def render(self, template: str, now: datetime, status: int = HTTPStatus.OK, **shown: Any) -> HTMLResponse:
+        """A template, placed."""
         made = Moment.of(now, f"{dates.day_and_time(now, now)}:{dates.local(now):%S}")
         text = self._templates.get_template(template).render(council=self._settings.council.name, made=made, **shown)
         return HTMLResponse(text, status)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """What a form of ours was filled in with; one that another site sends is refused.
-
-    Raises:
-        Refusal: TOO_LARGE, or NOT_ALLOWED for another site's form.
-    """
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        raise Refusal(Kind.NOT_ALLOWED, "This form was sent by another site. Fill in the form here.")
-    raw = bytearray()
-    async for piece in request.stream():
-        raw += piece
-        if len(raw) > LIMIT_BYTES:
-            raise Refusal(Kind.TOO_LARGE, f"The form may have {LIMIT_BYTES // 1024} KiB.")
-    return forms.parse(bytes(raw))
 
 
 def _newest(summary: Summary, now: datetime) -> str:

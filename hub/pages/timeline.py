@@ -29,6 +29,7 @@ _MARKS = {
     EntryKind.REQUEST_RECEIVED: "begin",
     EntryKind.REQUEST_WITHDRAWN: "stop",
     EntryKind.TASK_WITHDRAWN: "stop",
+    EntryKind.RECORD_DISCARDED: "stop",
     EntryKind.DEADLINE_EXPIRED: "late",
 }
 _STATUS_MARKS = {"completed": "done", "rejected": "refused", "cancelled": "stop"}
@@ -161,6 +162,8 @@ def _line(case: Case, entry: Entry, journey: Journey | None, now: datetime, told
 def _what(case: Case, entry: Entry, journey: Journey | None) -> str:
     if entry.kind in {EntryKind.REQUEST_RECEIVED, EntryKind.REQUEST_AMENDED, EntryKind.REQUEST_WITHDRAWN}:
         return _of_the_request(case, entry, journey)
+    if entry.kind is EntryKind.RECORD_DISCARDED:
+        return f"A record about this case could not be read; {entry.by or 'a person'} discarded it"
     if entry.kind is EntryKind.CASE_STATUS:
         return _ENDS[CaseStatus(entry.status or CaseStatus.OPEN)]
     who, title = department(entry.department), task_title(entry.task or "")

@@ -153,6 +153,23 @@ def next_turns(case: Case, journey: Journey | None, now: datetime) -> list[Turn]
     return [Turn("The hub", "works out the next step", "")]
 
 
+def parked_line(lying: Sequence[int], now: datetime) -> str:
+    """That a case waits for a record that could not be read, and since when; empty where it waits for none.
+
+    Args:
+        lying: when each record that lies among its dead letters was sent, the earliest place first (milliseconds since 1970).
+        now: the present.
+    """
+    if not lying:
+        return ""
+    at = datetime.fromtimestamp(lying[0] / 1000, now.tzinfo)
+    behind = f" {plural(len(lying) - 1, 'later one lies', 'later ones lie')} behind it." if len(lying) > 1 else ""
+    return (
+        f"This case has stood still since {since(at, now)}: a record about it could not be used, and nothing that came later is until a "
+        f"person has replayed, fixed or discarded it.{behind}"
+    )
+
+
 def summary_line(summary: Summary) -> str:
     """All cases in one line: 41 open, 3 overdue, 2 waiting for a person."""
     return f"{plural(summary.open, 'open', 'open')}, {summary.overdue:,} overdue, {summary.waiting_for_person:,} waiting for a person"

@@ -191,6 +191,8 @@ class Heard(_Part):
     expired: frozenset[tuple[str, datetime]] = frozenset()
     """Deadlines that passed: task and due time."""
     withdrawn: datetime | None = None
+    discarded: frozenset[str] = frozenset()
+    """Records about the case that could not be read and that a person gave up: where each first stood."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -299,6 +301,7 @@ class EntryKind(StrEnum):
     WITHDRAWAL_ANSWERED = "withdrawal-answered"
     DEADLINE_EXPIRED = "deadline-expired"
     TASK_DECIDED = "task-decided"
+    RECORD_DISCARDED = "record-discarded"
     CASE_STATUS = "case-status"
 
 
@@ -317,6 +320,7 @@ class Entry(_Part):
         reason: why, where somebody said.
         due: the due time told, where it is about one.
         facts: names of the facts that were given, found out or changed; never their values.
+        by: the member of staff who did it, where it is told who.
     """
 
     kind: EntryKind
@@ -331,3 +335,4 @@ class Entry(_Part):
     reason: str | None = None
     due: datetime | None = None
     facts: tuple[str, ...] = ()
+    by: str | None = None

@@ -14,7 +14,7 @@ from hub.routing.case import (
     StatusHeard,
 )
 from hub.routing.decision import NotForThisHub
-from schemas.cases import Decided, TaskDecided
+from schemas.cases import Decided, RecordDiscarded, TaskDecided
 from schemas.envelope import Event
 from schemas.facts import Facts
 from schemas.requests import RequestAmended, RequestReceived, RequestWithdrawn
@@ -41,6 +41,8 @@ def join(heard: Heard, event: Event) -> Heard:
             parts["raisings"] = _raising(
                 heard, decided.task, decided.raising, lambda known: _decided(known, decided, at)
             )
+        case RecordDiscarded(data=discard):
+            parts["discarded"] = heard.discarded | {discard.record}
         case _:
             raise NotForThisHub("not-for-cases", f"{event.type} does not move a case.")
     return heard.model_copy(update=parts)

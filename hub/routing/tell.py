@@ -11,7 +11,7 @@ from hub.journeys.model import Journey
 from hub.routing.case import Case, Entry, EntryKind, Heard, TaskState, TaskView, Told
 from hub.routing.decision import Output
 from hub.routing.stand import is_settled
-from schemas.cases import CaseChange, CaseStatus, TaskDecided, Update
+from schemas.cases import CaseChange, CaseStatus, RecordDiscarded, TaskDecided, Update
 from schemas.envelope import Event
 from schemas.facts import Facts
 from schemas.requests import RequestAmended, RequestReceived
@@ -186,12 +186,12 @@ def line_of(event: Event, heard: Heard, journey: Journey | None) -> Entry:
             )
         case TaskDecided(data=decided):
             return Entry(kind=EntryKind.TASK_DECIDED, task=decided.task, status=decided.verdict, **common)
-        case RequestAmended(data=amendment):
-            facts = _news(amendment.facts, heard, event.effectiveat)
-            return Entry(kind=EntryKind.REQUEST_AMENDED, facts=facts, **common)
-        case RequestReceived(data=request):
-            facts = _news(request.facts, heard, event.effectiveat)
-            return Entry(kind=EntryKind.REQUEST_RECEIVED, facts=facts, **common)
+        case RecordDiscarded(data=discard):
+            return Entry(kind=EntryKind.RECORD_DISCARDED, by=discard.by, reason=discard.why, **common)
+        case RequestAmended() | RequestReceived():
+            amended = isinstance(event, RequestAmended)
+            kind = EntryKind.REQUEST_AMENDED if amended else EntryKind.REQUEST_RECEIVED
+            return Entry(kind=kind, facts=_news(event.data.facts, heard, event.effectiveat), **common)
         case _:
             return Entry(kind=EntryKind.REQUEST_WITHDRAWN, **common)
 

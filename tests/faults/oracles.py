@@ -235,6 +235,38 @@ def statuses_of(database: Path | str) -> dict[str, str]:
         return dict(sql.execute("select reference, status from cases").fetchall())
 
 
+def heard_in_order(case_events: Iterable[Record], database: Path) -> list[str]:
+    """Cases whose timeline tells their events in another order than that in which each first stood on the topic."""
+    given: dict[str, list[str]] = {}
+    for record in sorted(case_events, key=lambda each: (each.partition, each.offset)):
+        event = _event(record)
+        if event is not None and event["id"] not in given.setdefault(event["partitionkey"], []):
+            given[event["partitionkey"]].append(event["id"])
+    told: dict[str, list[str]] = {}
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as sql:
+        for case, body in sql.execute("select reference, body from timeline order by id"):
+            event = json.loads(body)["event"]
+            if event not in told.setdefault(case, []):
+                told[case].append(event)
+    return [case for case, events in told.items() if events != [each for each in given[case] if each in set(events)]]
+
+
+def open_origins(records: Iterable[Record]) -> set[str]:
+    """First places of the records on a dead-letter topic whose last letter no marker settles.
+
+    A marker names the try that it is about: it says nothing of a later one, though it may lie behind that one's letter.
+    """
+    tried: dict[str, int] = {}
+    settled: dict[str, int] = {}
+    for record in records:
+        said = {name: value.decode() for name, value in record.headers.items()}
+        origin = said.get("settles") or f"{said['topic']}/{said['partition']}/{said['offset']}"
+        known = settled if "settles" in said else tried
+        first, offset = said.get("first", origin), int(origin.rpartition("/")[2])
+        known[first] = max(offset, known.get(first, -1))
+    return {first for first, offset in tried.items() if settled.get(first, -1) < offset}
+
+
 def _judge_progress(verdict: Verdict, given: Sequence[Record], progress: Mapping[int, int]) -> None:
     ends: dict[int, int] = {}
     for record in given:

@@ -75,6 +75,7 @@ def test_poison_on_case_events(site: Site, start: Start, seen: Callable[[str], N
     f"{len(KINDS)} kinds of poison on the task topic of each department",
     invariants="I1 I5",
     oracle="O2 O3 O5",
+    twins=("sinks-swallow-failures",),
 )
 @pytest.mark.parametrize(
     ("connector", "read"),

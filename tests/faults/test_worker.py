@@ -1,6 +1,7 @@
 """Faults of the worker: killed at every step of a round, failing on records, deadlines, replays."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -100,10 +101,14 @@ def test_a_record_the_hub_fails_on_is_set_aside_once_and_the_rest_flows(
     letters = dump(site.kafka, "case-events-dlq", site.begin["case-events-dlq"])
     given = {(r.partition, r.offset): r.value for r in dump(site.kafka, "case-events", site.begin["case-events"])}
     origins = [(int(each.headers["partition"]), int(each.headers["offset"])) for each in letters]
-    assert len(origins) == len(set(origins)) == events // 50
+    codes = Counter(each.headers["code"] for each in letters)
+    assert len(origins) == len(set(origins)) == codes.total()
     assert all(given[origin] == letter.value for origin, letter in zip(origins, letters, strict=True))
-    assert {each.headers["code"] for each in letters} == {b"defect"}
-    seen(f"{events} events, {len(letters)} set aside")
+    assert codes.keys() <= {b"defect", b"parked"}
+    assert codes[b"defect"] == events // 50
+    failed = {each.key for each in letters if each.headers["code"] == b"defect"}
+    assert {each.key for each in letters} == failed, "a case waits that has nothing to wait for"
+    seen(f"{events} events, {codes[b'defect']} set aside, {codes[b'parked']} waited for them")
 
 
 @pytest.mark.fault(

@@ -1,7 +1,7 @@
 """Reads records: as a member of a group for as long as it lasts, or once through whole topics."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -125,8 +125,19 @@ class Receiver:
             return
 
 
-def read_all(settings: KafkaSettings, bootstrap: str, topics: Sequence[str]) -> Iterator[Incoming]:
+def read_all(
+    settings: KafkaSettings,
+    bootstrap: str,
+    topics: Sequence[str],
+    begin: Mapping[tuple[str, int], int] | None = None,
+) -> Iterator[Incoming]:
     """Every record of some topics from the first that is kept to the last there is now, partition by partition; joins no group.
+
+    Args:
+        settings: security.
+        bootstrap: where Kafka is.
+        topics: what to read; they must exist.
+        begin: offset at which to begin, by topic and partition, where not at the first.
 
     Raises:
         RestartMe: Kafka does not answer, or stops answering.
@@ -153,6 +164,9 @@ def read_all(settings: KafkaSettings, bootstrap: str, topics: Sequence[str]) -> 
             parts += [TopicPartition(topic, number) for number in sorted(numbers)]
         ends = consumer.end_offsets(parts)
         consumer.assign(parts)
+        for part in parts:
+            if (first := (begin or {}).get((part.topic, part.partition))) is not None:
+                consumer.seek(part, first)
         waiting = {part for part in parts if consumer.position(part) < ends[part]}
         heard_at = time.monotonic()
         while waiting:

@@ -92,6 +92,84 @@ def failures_are_swallowed() -> None:
     swap(share, "_set_aside", lambda *_: None)
 
 
+def sinks_swallow_failures() -> None:
+    """An instruction that cannot be read is passed over without a dead letter."""
+    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+
+    swap(sink_runner.SinkRunner, "_set_aside", lambda *_: None)
+
+
+def parked_cases_flow() -> None:
+    """Nothing waits for a record of its case that died."""
+    from hub.dead_letters import parking  # noqa: PLC0415 - as above
+
+    swap(parking.Parking, "waits_for", lambda *_: None)
+
+
+def parking_is_not_written() -> None:
+    """The worker's memory does not know what lies among the dead letters."""
+    from hub.memory import sqlite  # noqa: PLC0415 - as above
+
+    swap(sqlite.SqliteStore, "_write_dead_letters", lambda *_: None)
+
+
+def replays_forget_where_they_stood() -> None:
+    """A record that is sent again does not say where it first stood."""
+    from hub.edge.messages import Outgoing  # noqa: PLC0415 - as above
+
+    again = reading_letter().again
+
+    def forgetful(self: Any) -> Any:
+        sent = again(self)
+        headers = tuple(each for each in sent.headers if each[0] != "first")
+        return Outgoing(sent.topic, sent.key, sent.value, headers)
+
+    swap(reading_letter(), "again", forgetful)
+
+
+def reading_letter() -> Any:
+    """A dead letter as it is read back."""
+    from hub.dead_letters import reading  # noqa: PLC0415 - as above
+
+    return reading.Letter
+
+
+def replays_forget_their_attempts() -> None:
+    """A record that dies again is as one that dies for the first time."""
+    from hub.routing import share  # noqa: PLC0415 - as above
+
+    swap(share, "attempts_before", lambda _: 0)
+
+
+def refused_letters_are_forgotten() -> None:
+    """What Kafka refuses counts as sent."""
+    from hub.routing import publish  # noqa: PLC0415 - as above
+
+    send = publish.Publisher._send
+
+    async def careless(self: Any, *arguments: Any) -> bool:
+        try:
+            return await send(self, *arguments)
+        except Exception:  # noqa: BLE001 - this is the mutation
+            return True
+
+    swap(publish.Publisher, "_send", careless)
+
+
+def the_rate_never_stops() -> None:
+    """There is always room for another dead letter."""
+    from hub.dead_letters import rate  # noqa: PLC0415 - as above
+
+    swap(rate.Rate, "room", lambda _: 10**9)
+
+
+def the_rate_forgets() -> None:
+    """A process that starts knows nothing of what was set aside before."""
+    from hub.dead_letters import rate  # noqa: PLC0415 - as above
+
+    swap(rate.Rate, "remember", lambda *_: None)
+
+
 def checkpoint_first() -> None:
     """A source moves its checkpoint on before its events are safe."""
     from hub.edge import source_runner  # noqa: PLC0415 - as above
@@ -307,6 +385,14 @@ MUTANTS: dict[str, Callable[[], None]] = {
         applied_before_sent,
         cases_are_forgotten,
         failures_are_swallowed,
+        sinks_swallow_failures,
+        parked_cases_flow,
+        parking_is_not_written,
+        replays_forget_where_they_stood,
+        replays_forget_their_attempts,
+        refused_letters_are_forgotten,
+        the_rate_never_stops,
+        the_rate_forgets,
         checkpoint_first,
         ledger_without_intent,
         no_ledger_in_the_target,

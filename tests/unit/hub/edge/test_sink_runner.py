@@ -22,12 +22,15 @@ from connectors.sdk import (
     SinkConnector,
     UnmappedCode,
 )
+from hub.dead_letters.rate import Rate
 from hub.edge import sink_runner
+from hub.edge.aside import Aside
 from hub.edge.memory import Kind, State
 from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.sink_runner import SinkRunner
 from hub.edge.source_runner import Edge
 from hub.errors import RestartMe
+from schemas.cases import Discard, RecordDiscarded
 from schemas.envelope import Department, output_id
 from schemas.references import case_reference
 from schemas.tasks import (
@@ -125,7 +128,14 @@ class Topic:
     def put(self, *instructions: Instruction) -> None:
         for each in instructions:
             place = Place("housing-tasks", 0, len(self._records))
-            self._records.append(Incoming(place, CASE.encode(), each.encode()))
+            self._records.append(Incoming(place, each.partitionkey.encode(), each.encode()))
+
+    def put_raw(self, value: bytes, key: str = CASE, first: int | None = None) -> int:
+        """A record as it is, perhaps replayed; where it stands."""
+        offset = len(self._records)
+        headers = () if first is None else (("attempt", b"1"), ("first", f"housing-tasks/0/{first}".encode()))
+        self._records.append(Incoming(Place("housing-tasks", 0, offset), key.encode(), value, headers))
+        return offset
 
     def poll(self, within_s: float, at_most: int) -> list[Incoming]:
         batch, self._read = self._records[self._read :], len(self._records)
@@ -211,13 +221,13 @@ def hub(edge: Edge, posted: Any) -> Hub:
     return Hub(edge, posted)
 
 
-def envelope(minutes: int) -> dict[str, Any]:
+def envelope(minutes: int, case: str = CASE) -> dict[str, Any]:
     at = NOW + timedelta(minutes=minutes)
     return {
         "id": uuid4(),
         "source": "/E06000999/worker",
-        "correlationid": CASE,
-        "partitionkey": CASE,
+        "correlationid": case,
+        "partitionkey": case,
         "council": "E06000999",
         "time": at,
         "effectiveat": at,
@@ -229,8 +239,8 @@ TASK = Task(
 )
 
 
-def raised(minutes: int = 0, task: str = "check-home") -> TaskRaised:
-    return TaskRaised(data=TASK.model_copy(update={"task": task}), **envelope(minutes))
+def raised(minutes: int = 0, task: str = "check-home", case: str = CASE) -> TaskRaised:
+    return TaskRaised(data=TASK.model_copy(update={"task": task}), **envelope(minutes, case))
 
 
 def changed(minutes: int = 1) -> TaskChanged:
@@ -568,3 +578,97 @@ def test_an_instruction_waits_while_the_legacy_system_is_away_and_goes_in_when_i
     assert hub.said() == [(ACCEPTED, False)]
     assert len(hub.register.tried) == 4
     assert hub.topic.committed == 0
+
+
+OTHER = case_reference(NOW, "other")
+
+
+def discarded(first: int) -> bytes:
+    data = Discard(record=f"housing-tasks/0/{first}", by="Jo Field", why="Nobody can read it")
+    return RecordDiscarded(data=data, **envelope(5)).encode()
+
+
+def test_behind_a_record_that_cannot_be_read_the_instructions_of_its_case_wait_and_of_no_other(hub: Hub) -> None:
+    hub.topic.put_raw(b"{")
+    waits, flows = raised(task="check-bath"), raised(case=OTHER)
+
+    hub.give(waits, flows)
+
+    assert hub.letters() == ["not-json", "parked"]
+    assert list(hub.register.written) == [flows.id.hex]
+    assert dict(hub.dead()[1].headers)["attempt"] == b"0"
+
+
+def test_what_waits_for_a_record_that_was_fixed_goes_in_behind_it(hub: Hub) -> None:
+    hub.topic.put_raw(b"{")
+    first, second = raised(), changed()
+    hub.give(second)
+
+    hub.topic.put_raw(first.encode(), first=0)
+    hub.topic.put_raw(second.encode(), first=1)
+    hub.give(third := changed(2))
+
+    assert list(hub.register.written) == [each.id.hex for each in (first, second, third)]
+    assert hub.letters() == ["not-json", "parked"]
+
+
+def test_an_instruction_that_is_replayed_before_what_it_waits_for_waits_again(hub: Hub) -> None:
+    hub.topic.put_raw(b"{")
+    hub.give(second := raised())
+
+    hub.topic.put_raw(second.encode(), first=1)
+    hub.give()
+
+    assert hub.letters() == ["not-json", "parked", "parked"]
+    assert dict(hub.dead()[2].headers)["first"] == b"housing-tasks/0/1"
+    assert hub.register.written == {}
+
+
+def test_when_an_unreadable_record_is_discarded_its_case_goes_on(hub: Hub) -> None:
+    hub.topic.put_raw(b"{")
+    hub.give()
+
+    hub.topic.put_raw(discarded(0), first=0)
+    hub.give(later := raised())
+
+    assert list(hub.register.written) == [later.id.hex]
+
+
+def test_a_record_that_cannot_be_read_under_no_case_parks_nothing(hub: Hub) -> None:
+    hub.topic.put_raw(b"{", key="no case")
+
+    hub.give(raised())
+
+    assert hub.letters() == ["not-json"]
+    assert len(hub.register.written) == 1
+
+
+def test_past_the_rate_a_sink_stands_still_before_the_next_record_and_goes_on_from_there(
+    hub: Hub, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.edge.aside.rate.at_most = 2
+    for _ in range(3):
+        hub.topic.put_raw(b"{", key="no case")
+    seen = []
+
+    def waits(_self: Any, wait_s: float) -> None:
+        seen.append((wait_s, len(hub.letters()), hub.edge.conditions.ready()))
+        clock.now += wait_s
+
+    monkeypatch.setattr(SinkRunner, "_wait", waits)
+    hub.give(raised())
+
+    ((wait_s, letters, ready),) = seen
+    assert (wait_s, ready.ok) == (60, False)
+    assert "2 records were set aside within a minute" in ready.reason
+    assert letters == 0, "nothing was said of the third"
+    assert hub.letters() == ["not-json"] * 3
+    assert len(hub.register.written) == 1
+
+
+def test_a_sink_that_is_started_again_and_again_sets_no_more_aside(hub: Hub, edge: Edge, clock: Any) -> None:
+    edge.aside.count(2)
+
+    again = Aside(edge.memory._engine, "register", Rate(2, clock))
+
+    assert again.rate.room() == 0

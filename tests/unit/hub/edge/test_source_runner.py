@@ -414,3 +414,26 @@ def test_a_record_that_cannot_even_be_kept_rests_its_dataset_and_says_why(
 
     assert hub.memory.checkpoint("jobs") is None
     assert any(line.get("reason", "").startswith("TypeError in the connector's read") for line in lines)
+
+
+def test_past_the_rate_a_source_stands_still_and_takes_the_rest_up_minute_by_minute(hub: Hub, clock: Any) -> None:
+    hub.edge.aside.rate.at_most = 2
+    hub.register.meaning = fails(UnmappedCode("No code."))
+
+    def look() -> Iterable[LegacyRecord]:
+        hub.edge.stop.set()
+        return [job(number) for number in range(5)]
+
+    hub.read(look)
+    assert (len(hub.letters()), hub.memory.checkpoint("jobs")) == (2, None)
+    assert "2 records were set aside within a minute" in hub.edge.conditions.ready().reason
+    hub.read(look)
+    assert len(hub.letters()) == 2
+
+    for _ in range(2):
+        clock.now += 61
+        hub.read(look)
+
+    assert hub.letters() == ["unmapped-code"] * 5
+    assert len(hub.memory.held("jobs")) == 5
+    assert hub.memory.checkpoint("jobs") == {"place": 1}
