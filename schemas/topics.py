@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from schemas.cases import CaseUpdated, TaskDecided
+from schemas.effects import EffectSettled, EffectUncertain, TaskSettled
 from schemas.envelope import Classification, Department, Event
 from schemas.housing import TenancyEnded, TenancyStarted, WorksOrderChanged
 from schemas.requests import RequestAmended, RequestReceived, RequestWithdrawn
@@ -125,14 +126,14 @@ def _kind(item: Any) -> str:
 def _tasks(department: Department) -> Topic:
     return Topic(
         name=f"{department}-tasks",
-        about=f"Work for {department}: raised, changed, withdrawn",
+        about=f"Work for {department}: raised, changed, withdrawn; and what became of it where a connector could not know",
         owner="hub",
         producers=("worker",),
         consumers=(f"{department} connectors",),
         key="case",
         retention_days=30,
         classification=Classification.SPECIAL_CATEGORY,
-        events=(TaskRaised, TaskChanged, TaskWithdrawn),
+        events=(TaskRaised, TaskChanged, TaskWithdrawn, TaskSettled),
     )
 
 
@@ -159,7 +160,16 @@ CASE_EVENTS = Topic(
     key="case",
     retention_days=30,
     classification=Classification.SPECIAL_CATEGORY,
-    events=(RequestReceived, RequestAmended, RequestWithdrawn, TaskStatusChanged, DeadlineExpired, TaskDecided),
+    events=(
+        RequestReceived,
+        RequestAmended,
+        RequestWithdrawn,
+        TaskStatusChanged,
+        DeadlineExpired,
+        TaskDecided,
+        EffectUncertain,
+        EffectSettled,
+    ),
 )
 
 CASE_UPDATES = Topic(

@@ -33,7 +33,8 @@ from connectors.sdk.records import decode_record, encode_record
 from hub.dead_letters.letter import record_letter, settled
 from hub.edge.condition import Backoff, Conditions
 from hub.edge.kafka import Sender
-from hub.edge.memory import EdgeMemory, EffectRow, Held
+from hub.edge.ledger import EffectRow
+from hub.edge.memory import EdgeMemory, Held
 from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.reach import ON_PURPOSE, Reach

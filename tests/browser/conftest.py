@@ -27,6 +27,7 @@ from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journeys
 from hub.memory import tables
 from hub.routing.case import Case, Entry
+from hub.routing.share import row_of
 from hub.routing.step import World, step
 from schemas.envelope import Event, Message
 from schemas.facts import Facts
@@ -126,18 +127,8 @@ class Story:
             decision = step(case, event, WORLD)
             case, entries = decision.case, [*entries, *decision.entries]
         assert case is not None
-        row = {
-            "reference": case.reference,
-            "journey": case.journey or "",
-            "status": case.status,
-            "opened_ms": _ms(case.opened_at),
-            "updated_ms": _ms(case.updated_at),
-            "due_ms": _ms(case.next_due) if case.next_due else None,
-            "waiting_on": ",".join(case.waiting_on),
-            "body": case.model_dump_json(exclude_defaults=True),
-        }
         with engine.begin() as connection:
-            connection.execute(insert(tables.cases), row)
+            connection.execute(insert(tables.cases), row_of(case)._asdict())
             connection.execute(
                 insert(tables.timeline),
                 [
@@ -146,10 +137,6 @@ class Story:
                 ],
             )
         return case
-
-
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
 
 
 def _discharge(now: datetime, name: str, hours_ago: float, days_ahead: int = 7) -> Story:

@@ -23,7 +23,7 @@ from connectors.sdk import (
     UnmappedCode,
 )
 from hub.edge import sink_runner
-from hub.edge.memory import Kind, State
+from hub.edge.ledger import Kind, State
 from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.sink_runner import SinkRunner
 from hub.edge.source_runner import Edge
