@@ -102,13 +102,13 @@ def checkpoint_first() -> None:
 
 def ledger_without_intent() -> None:
     """The ledger holds outcomes alone: an instruction that was in hand when the process died is new, and nobody looks for it."""
-    from hub.edge import memory  # noqa: PLC0415 - as above
+    from hub.edge import ledger, memory  # noqa: PLC0415 - as above
 
     begin = memory.EdgeMemory.begin
 
     def forgetful(self: Any, effect_key: str, **more: Any) -> Any:
         begun = begin(self, effect_key, **more)
-        return memory.Begun(None, begun.earlier) if begun.was is not None and begun.was.open else begun
+        return ledger.Begun(None, begun.earlier) if begun.was is not None and begun.was.open else begun
 
     swap(memory.EdgeMemory, "begin", forgetful)
 
