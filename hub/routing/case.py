@@ -7,7 +7,7 @@ depends on the order in which things became known, as it must, and is no part of
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -142,6 +142,11 @@ class DecisionHeard(_Part):
     at: datetime
 
 
+def asked(revision: int, *, withdrawal: bool) -> Literal["raised", "changed", "withdrawn"]:
+    """Which kind of instruction it is that stands at this place of a raising."""
+    return "withdrawn" if withdrawal else "changed" if revision else "raised"
+
+
 class UncertainHeard(_Part):
     """An instruction of which its connector cannot know whether the department has it."""
 
@@ -155,6 +160,11 @@ class UncertainHeard(_Part):
     evidence: str
     means: TaskStatus
     """What it has come to if the department has it."""
+
+    @property
+    def asked(self) -> Literal["raised", "changed", "withdrawn"]:
+        """Which kind of instruction it is."""
+        return asked(self.revision, withdrawal=self.withdrawal)
 
 
 class SettlementHeard(_Part):

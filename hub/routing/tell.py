@@ -9,7 +9,18 @@ from datetime import datetime
 from typing import Any
 
 from hub.journeys.model import Journey
-from hub.routing.case import Case, Entry, EntryKind, Heard, RaisingHeard, TaskState, TaskView, Told, UncertainHeard
+from hub.routing.case import (
+    Case,
+    Entry,
+    EntryKind,
+    Heard,
+    RaisingHeard,
+    TaskState,
+    TaskView,
+    Told,
+    UncertainHeard,
+    asked,
+)
 from hub.routing.decision import Output
 from hub.routing.stand import is_settled
 from schemas.cases import CaseChange, CaseStatus, TaskDecided, Update
@@ -250,7 +261,7 @@ def line_of(event: Event, heard: Heard, journey: Journey | None) -> Entry:
                 "kind": EntryKind.EFFECT_UNCERTAIN,
                 "raising": doubt.raising,
                 "department": doubt.department,
-                "status": _asked(doubt.revision, withdrawal=doubt.withdrawal),
+                "status": asked(doubt.revision, withdrawal=doubt.withdrawal),
                 "reason": doubt.evidence,
             }
         case EffectSettled(data=settled):
@@ -275,11 +286,6 @@ def line_of(event: Event, heard: Heard, journey: Journey | None) -> Entry:
 def _whose(task: str, journey: Journey | None) -> Department | None:
     plan = journey.by_name.get(task) if journey else None
     return plan.department if plan else None
-
-
-def _asked(revision: int, *, withdrawal: bool) -> str:
-    """Which kind of instruction it is."""
-    return "withdrawn" if withdrawal else "changed" if revision else "raised"
 
 
 def _news(said: Facts, heard: Heard, at: datetime) -> tuple[str, ...]:

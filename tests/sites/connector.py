@@ -26,7 +26,15 @@ from schemas.tasks import Task, TaskRaised
 from schemas.topics import TASKS
 
 ROOT = Path(__file__).parents[2]
+THIRD_PARTY = ROOT / "tests" / "kit" / "site"
+"""Where connectors of somebody else are installed."""
 ASKED_AT = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
+
+
+def with_third_party(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which the connectors of `THIRD_PARTY` are installed too."""
+    paths = [str(THIRD_PARTY), *filter(None, [environment.get("PYTHONPATH")])]
+    return {**environment, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 class ConnectorSite:
@@ -129,7 +137,7 @@ class ConnectorSite:
             process = subprocess.Popen(
                 [*command, "connector", "run", self.name],
                 cwd=ROOT,
-                env={**os.environ, **environment},
+                env=with_third_party({**os.environ, **environment}),
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
