@@ -31,6 +31,8 @@ class TaxiFirmSimulator(Simulator):
 
     def __init__(self, folder: Path, back_office: BackOffice, port: int = 0) -> None:
         super().__init__(folder, back_office, port)
+        self.forms = 0
+        """How many were read."""
         # Bound here, so that the port is known before anybody asks.
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self), bind_and_activate=False)
         self._server.server_bind()
@@ -91,6 +93,10 @@ class TaxiFirmSimulator(Simulator):
         return 200, f"<p>Thank you. Your booking number is <b>{number}</b>.</p>"
 
 
+def _fields(sent: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(sent).items()}
+
+
 def _handler(firm: TaxiFirmSimulator) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -98,13 +104,12 @@ def _handler(firm: TaxiFirmSimulator) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            if firm.asked_for(RESET_UNREAD):
+            unread, booked, silent = (firm.asked_for(trouble) for trouble in (RESET_UNREAD, RESET_BOOKED, SILENT))
+            status, page = (0, "") if unread else firm.take(self.path, _fields(sent))
+            firm.forms += 1
+            if unread or booked:
                 self._reset()
-                return
-            status, page = firm.take(self.path, {name: values[0] for name, values in parse_qs(sent).items()})
-            if firm.asked_for(RESET_BOOKED):
-                self._reset()
-            elif firm.asked_for(SILENT):
+            elif silent:
                 self.connection.recv(1)  # until the other side has given up
                 self.close_connection = True
             else:
