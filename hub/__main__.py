@@ -19,6 +19,7 @@ COMMANDS = {
     "topics": "Plan and make the topics",
     "broker": "Run a local Apache Kafka",
     "dead-letters": "List, show and replay records that could not be understood",
+    "effects": "List, show and settle what may or may not have reached a department",
 }
 
 

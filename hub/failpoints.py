@@ -38,6 +38,8 @@ class Failpoint(StrEnum):
     """An instruction is there, the ledger does not know it."""
     SINK_INTENDED = "sink.intended"
     """The ledger holds the intention, the legacy system was not asked."""
+    SINK_SENT = "sink.sent"
+    """Class D: the ledger says that it leaves, the legacy system was not asked."""
     SINK_WRITTEN = "sink.written"
     """The legacy system has it, the ledger does not know."""
     SINK_FINISHED = "sink.finished"

@@ -16,6 +16,7 @@ from pydantic_core import from_json
 
 from schemas.audit import Revealed
 from schemas.cases import CaseUpdated, RecordDiscarded, TaskDecided
+from schemas.effects import EffectSettled, EffectUncertain, TaskSettled
 from schemas.envelope import Classification, Department, Event
 from schemas.feeds import FeedJudged
 from schemas.housing import TenancyEnded, TenancyStarted, WorksOrderChanged
@@ -127,14 +128,14 @@ def _kind(item: Any) -> str:
 def _tasks(department: Department) -> Topic:
     return Topic(
         name=f"{department}-tasks",
-        about=f"Work for {department}: raised, changed, withdrawn; and what of it was discarded",
+        about=f"Work for {department}: raised, changed, withdrawn; what was found of it where nobody knew; what of it was discarded",
         owner="hub",
         producers=("worker", "dead-letters"),
         consumers=(f"{department} connectors",),
         key="case",
         retention_days=30,
         classification=Classification.SPECIAL_CATEGORY,
-        events=(TaskRaised, TaskChanged, TaskWithdrawn, RecordDiscarded),
+        events=(TaskRaised, TaskChanged, TaskWithdrawn, TaskSettled, RecordDiscarded),
     )
 
 
@@ -169,6 +170,8 @@ CASE_EVENTS = Topic(
         DeadlineExpired,
         TaskDecided,
         RecordDiscarded,
+        EffectUncertain,
+        EffectSettled,
     ),
 )
 

@@ -186,6 +186,8 @@ class EffectClass(StrEnum):
     """Keeps our reference: looked up before any retry; once."""
     C = "C"
     """Picks up files: deterministic name, temporary name, rename; once per name."""
+    D = "D"
+    """Keeps nothing of ours and cannot be searched: at most once by machine, and what is uncertain waits for a person who asks."""
 
 
 REFERENCE_AT_MOST, REASON_AT_MOST = 64, 200
@@ -335,9 +337,13 @@ class SinkConnector(Connector[Settings]):
     def apply(self, effect: Effect) -> Receipt:
         """Write one instruction. Applying the same effect again gives the same receipt and writes nothing (classes A and C).
 
+        For class D whatever it raises is a matter of what had left by then: RetryLater, TranslationError and ConfigurationError say that
+        nothing had, and everything else makes the effect unknown, to be settled by a person and never sent again.
+
         Raises:
             RetryLater: nothing was written.
-            OutcomeUnknown: it may have been written; the runner calls `find` before anything else (class B). An OSError counts as this.
+            OutcomeUnknown: it may have been written; the runner calls `find` before anything else (class B), or asks a person (class D):
+                say what had left and what came back. An OSError counts as this.
             TranslationError: the instruction cannot be put into the system's words (an unmapped kind of work).
         """
 

@@ -7,89 +7,19 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Table, create_engine, delete, event, insert, select, update
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, insert, select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
 from connectors.sdk.contract import Checkpoint, Receipt
 from hub.database import PATIENCE, make_folder, make_tables, read_url
+from hub.edge.ledger import Begun, EffectRow, Kind, State, effect_row
 from hub.edge.messages import Place
 from hub.edge.speech import note
-from hub.edge.tables import checkpoints, effects, held, links, metadata
+from hub.edge.tables import UNDER_WAY, checkpoints, effects, held, links, metadata
 from hub.errors import ConfigurationError, HubError, RestartMe
 from schemas.tasks import TaskStatus
-
-
-class Kind(StrEnum):
-    """What an instruction asks."""
-
-    RAISED = "raised"
-    CHANGED = "changed"
-    WITHDRAWN = "withdrawn"
-
-
-class State(StrEnum):
-    """How far an instruction has come."""
-
-    INTENT = "intent"
-    """It may have been written into the legacy system: whoever finds it so must look, or repeat only what may be repeated."""
-    APPLIED = "applied"
-    """The legacy system has it."""
-    REJECTED = "rejected"
-    """The legacy system refused it."""
-    ASIDE = "aside"
-    """It could not be put into the system's words and lies among the dead letters; later instructions of its task wait there too."""
-    UNKNOWN = "unknown"
-    """It lies among the dead letters too, but may have been written: whoever tries it again must look, as with an intent."""
-    DROPPED = "dropped"
-    """It was withdrawn while it lay among the dead letters: the legacy system has nothing of it, and gets nothing of it."""
-
-
-@dataclass(frozen=True)
-class EffectRow:
-    """One row of the effect ledger."""
-
-    effect_key: str
-    case: str
-    task: str
-    kind: Kind
-    state: State
-    status: TaskStatus | None
-    reference: str | None
-    reason: str | None
-    ended_at: datetime | None
-    raising: int = 1
-    revision: int = 0
-
-    @property
-    def receipt(self) -> Receipt | None:
-        """What the legacy system made of it; None until that is known."""
-        return Receipt(status=self.status, reference=self.reference, reason=self.reason) if self.status else None
-
-    @property
-    def perhaps_written(self) -> bool:
-        """Whether nobody knows if the legacy system has it."""
-        return self.state in {State.INTENT, State.UNKNOWN}
-
-    @property
-    def open(self) -> bool:
-        """Whether nobody knows what the legacy system makes of it."""
-        return self.status is None
-
-
-@dataclass(frozen=True)
-class Begun:
-    """An instruction that somebody is about to apply.
-
-    Attributes:
-        was: its row as it was before; None for a new one.
-        earlier: the rows of its task that came before it, oldest first.
-    """
-
-    was: EffectRow | None
-    earlier: tuple[EffectRow, ...]
 
 
 @dataclass(frozen=True)
@@ -320,12 +250,12 @@ class EdgeMemory:
                         began_ms=max(at_ms, rows[-1].began_ms + 1) if rows else at_ms,
                     )
                 )
-                return Begun(None, tuple(map(_effect_row, rows)))
+                return Begun(None, tuple(map(effect_row, rows)))
             at = order.index(effect_key)
-            was = _effect_row(rows[at])
-            if was.state in {State.ASIDE, State.UNKNOWN}:
+            was = effect_row(rows[at])
+            if was.state in {State.ASIDE, State.IN_DOUBT}:
                 self._change(connection, [effect_key], state=State.INTENT)
-            return Begun(was, tuple(map(_effect_row, rows[:at])))
+            return Begun(was, tuple(map(effect_row, rows[:at])))
 
     def finish(self, effect_key: str, receipt: Receipt, at_ms: int, dropped: Iterable[str] = ()) -> EffectRow:
         """Note what became of an instruction, and which of the legacy system's records is the task's.
@@ -336,30 +266,63 @@ class EdgeMemory:
             at_ms: now.
             dropped: effect keys of those that lie aside and are settled with it, for it withdraws them.
         """
-        state = State.REJECTED if receipt.status is TaskStatus.REJECTED else State.APPLIED
-        outcome = {"status": receipt.status, "reason": receipt.reason, "ended_ms": at_ms}
         with self._engine.begin() as connection:
-            self._change(connection, [effect_key], state=state, reference=receipt.reference, **outcome)
+            outcome = {"status": receipt.status, "reason": receipt.reason, "ended_ms": at_ms}
             self._change(connection, dropped, state=State.DROPPED, **outcome)
-            row = self._effect(connection, effect_key)
-            if row is None:
-                raise LookupError(f"No intent for effect {effect_key}; `begin` comes first.")
-            if receipt.reference and row.kind is not Kind.WITHDRAWN:
-                self._link(connection, receipt.reference, effect_key)
-            return row
+            return self._end(connection, effect_key, receipt, at_ms)
 
     def set_aside(self, effect_key: str, *, perhaps_written: bool = False) -> None:
         """An instruction goes to the dead letters; `perhaps_written` where the legacy system may have it all the same."""
         with self._engine.begin() as connection:
-            self._change(connection, [effect_key], state=State.UNKNOWN if perhaps_written else State.ASIDE)
+            self._change(connection, [effect_key], state=State.IN_DOUBT if perhaps_written else State.ASIDE)
+
+    def send(self, effect_key: str, at_ms: int) -> None:
+        """An instruction for a system of class D is about to leave: whoever finds it so after a crash must not send it again."""
+        with self._engine.begin() as connection:
+            self._change(connection, [effect_key], state=State.SENT, sent_ms=at_ms)
+
+    def not_sent(self, effect_key: str) -> None:
+        """It did not leave after all: the system was away."""
+        with self._engine.begin() as connection:
+            self._change(connection, [effect_key], state=State.INTENT, sent_ms=None)
+
+    def doubt(self, effect_key: str, evidence: str, at_ms: int) -> EffectRow:
+        """It left, and nobody knows whether the system has it: from here on it waits for a person."""
+        with self._engine.begin() as connection:
+            self._change(connection, [effect_key], state=State.UNKNOWN, evidence=evidence, unknown_ms=at_ms)
+            return self._known(connection, effect_key)
+
+    def supersede(self, effect_key: str) -> EffectRow:
+        """An instruction came behind one that is unknown: nothing is done about it, for its case will say anew what it wants."""
+        with self._engine.begin() as connection:
+            self._change(connection, [effect_key], state=State.SUPERSEDED)
+            return self._known(connection, effect_key)
+
+    def settle(self, effect_key: str, receipt: Receipt | None, at_ms: int) -> bool:
+        """Somebody found out what became of an instruction that is unknown; whether there was one to settle.
+
+        Args:
+            effect_key: the instruction; of another connector, or settled before, it is left alone.
+            receipt: what the system made of it; None where it has nothing of it.
+            at_ms: now.
+        """
+        with self._engine.begin() as connection:
+            row = self._effect(connection, effect_key)
+            if row is None or row.state is not State.UNKNOWN:
+                return False
+            if receipt is None:
+                self._change(connection, [effect_key], state=State.NOT_APPLIED, ended_ms=at_ms)
+            else:
+                self._end(connection, effect_key, receipt, at_ms)
+            return True
 
     def unfinished(self) -> frozenset[str]:
         """The instructions that have an intention and no outcome: any of them may be on its way into the legacy system."""
-        query = select(effects.c.effect_key).where(
-            effects.c.connector == self._connector, effects.c.state == State.INTENT
-        )
-        with self._engine.connect() as connection:
-            return frozenset(connection.scalars(query))
+        return self._in(State.INTENT, State.SENT)
+
+    def unknown(self) -> frozenset[str]:
+        """The instructions that wait for a person to find out whether the legacy system has them."""
+        return self._in(State.UNKNOWN)
 
     # Steps of a transaction.
 
@@ -367,7 +330,30 @@ class EdgeMemory:
         row = connection.execute(
             select(effects).where(effects.c.connector == self._connector, effects.c.effect_key == effect_key)
         ).one_or_none()
-        return None if row is None else _effect_row(row)
+        return None if row is None else effect_row(row)
+
+    def _known(self, connection: Connection, effect_key: str) -> EffectRow:
+        row = self._effect(connection, effect_key)
+        if row is None:
+            raise LookupError(f"No intent for effect {effect_key}; `begin` comes first.")
+        return row
+
+    def _in(self, *states: State) -> frozenset[str]:
+        # Written out, and no parameters: only so does a database see that its index of open rows will do.
+        query = select(effects.c.effect_key).where(
+            effects.c.connector == self._connector, UNDER_WAY, effects.c.state.in_(states)
+        )
+        with self._engine.connect() as connection:
+            return frozenset(connection.scalars(query))
+
+    def _end(self, connection: Connection, effect_key: str, receipt: Receipt, at_ms: int) -> EffectRow:
+        state = State.REJECTED if receipt.status is TaskStatus.REJECTED else State.APPLIED
+        outcome = {"status": receipt.status, "reason": receipt.reason, "ended_ms": at_ms}
+        self._change(connection, [effect_key], state=state, reference=receipt.reference, **outcome)
+        row = self._known(connection, effect_key)
+        if receipt.reference and row.kind is not Kind.WITHDRAWN:
+            self._link(connection, receipt.reference, effect_key)
+        return row
 
     def _change(self, connection: Connection, effect_keys: Iterable[str], **values: Any) -> None:
         connection.execute(
@@ -398,19 +384,3 @@ class EdgeMemory:
         condition = [table.c[name] == value for name, value in where.items()]
         if connection.execute(update(table).where(*condition).values(**values)).rowcount == 0:
             connection.execute(insert(table).values(**where, **values))
-
-
-def _effect_row(row: Row[Any]) -> EffectRow:
-    return EffectRow(
-        effect_key=row.effect_key,
-        case=row.case_ref,
-        task=row.task,
-        kind=Kind(row.kind),
-        state=State(row.state),
-        status=TaskStatus(row.status) if row.status else None,
-        reference=row.reference,
-        reason=row.reason,
-        ended_at=None if row.ended_ms is None else datetime.fromtimestamp(row.ended_ms / 1000, UTC),
-        raising=row.raising,
-        revision=row.revision,
-    )

@@ -65,7 +65,8 @@ EFFECTS = Metric(
     "hub_connector_effects",
     Kind.COUNTER,
     "instructions",
-    "Instructions by outcome (accepted, completed, rejected, cancelled, repeated, set-aside). No increase while tasks arrive: see /readyz.",
+    "Instructions by outcome (accepted, completed, rejected, cancelled, repeated, superseded, unknown, set-aside). No increase while "
+    "tasks arrive: see /readyz.",
     ("outcome",),
 )
 APPLY = Metric(
@@ -80,6 +81,13 @@ UNFINISHED = Metric(
     Kind.GAUGE,
     "instructions",
     "Instructions that may or may not be in the legacy system. Above 0 for minutes: it is away, see /readyz.",
+)
+UNKNOWN = Metric(
+    "hub_connector_unknown_effects",
+    Kind.GAUGE,
+    "instructions",
+    "Instructions that were sent to a system of class D, and of which nobody knows whether it has them. Above 0: a person has to ask, "
+    "see `hub effects list`.",
 )
 WELL = Metric(
     "hub_connector_well",
@@ -107,4 +115,5 @@ class ConnectorMetrics:
         self.effects = EFFECTS.counter(self.registry)
         self.apply = APPLY.histogram(self.registry)
         self.unfinished = UNFINISHED.gauge(self.registry)
+        self.unknown = UNKNOWN.gauge(self.registry)
         self.well = WELL.gauge(self.registry)

@@ -37,7 +37,8 @@ from hub.edge.condition import Backoff, Conditions
 from hub.edge.full_extracts import FullExtracts, Page
 from hub.edge.full_extracts import Held as HeldExtract
 from hub.edge.kafka import Sender
-from hub.edge.memory import EdgeMemory, EffectRow, Held
+from hub.edge.ledger import EffectRow
+from hub.edge.memory import EdgeMemory, Held
 from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.reach import ON_PURPOSE, Reach

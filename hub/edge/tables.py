@@ -3,7 +3,7 @@
 Times are milliseconds since 1970 UTC, as in the worker's memory.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, text
 
 metadata = MetaData()
 
@@ -38,12 +38,17 @@ effects = Table(
     Column("part", Integer, nullable=False),
     Column("place", BigInteger, nullable=False),
     Column("began_ms", BigInteger, nullable=False),
+    # Class D: when it left, since when nobody knows whether it arrived, and what happened then; nothing personal.
+    Column("sent_ms", BigInteger),
+    Column("unknown_ms", BigInteger),
+    Column("evidence", Text),
     Column("ended_ms", BigInteger),
 )
 
-# A ledger only grows; what is unfinished is asked for with every batch.
-_UNFINISHED = effects.c.state == "intent"
-Index("effects_unfinished", effects.c.connector, sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED)
+# A ledger only grows; what is unfinished or unknown is asked for with every batch. Text and no parameters, as an index wants it.
+UNDER_WAY = text("state IN ('intent', 'sent', 'unknown')")
+"""The rows of its index; in every query that is to use it."""
+Index("effects_under_way", effects.c.connector, sqlite_where=UNDER_WAY, postgresql_where=UNDER_WAY)
 
 links = Table(
     "links",

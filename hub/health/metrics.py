@@ -156,7 +156,7 @@ ACCEPTED = Metric(
     "hub_web_accepted",
     Kind.COUNTER,
     "requests",
-    "Acts accepted through the API and durable, by kind (request, amend, withdraw, decide).",
+    "Acts accepted through the API and durable, by kind (request, amend, withdraw, decide, settle).",
     ("act",),
 )
 REFUSED = Metric(
@@ -190,6 +190,12 @@ ACCEPTS = Metric(
     Kind.GAUGE,
     "yes or no",
     "1 while acts are accepted. 0: every sender gets 503, since the outbox is full or its database fails; /readyz says which.",
+)
+UNKNOWN_EFFECTS = Metric(
+    "hub_web_unknown_effects",
+    Kind.GAUGE,
+    "instructions",
+    "Instructions of which nobody knows whether the department has them. Above 0: a person has to ask there; see /unknown-effects.",
 )
 WEB_SQL_FAILURES = Metric(
     "hub_web_sql_failures",
@@ -230,6 +236,7 @@ class WebMetrics:
         self.outbox_waiting = OUTBOX_WAITING.gauge(self.registry)
         self.outbox_limit = OUTBOX_LIMIT.gauge(self.registry)
         self.accepts = ACCEPTS.gauge(self.registry)
+        self.unknown_effects = UNKNOWN_EFFECTS.gauge(self.registry)
         self.sql_failures = WEB_SQL_FAILURES.counter(self.registry)
         self.feeds_unheard = FEEDS_UNHEARD.gauge(self.registry)
         self.feeds_age = FEEDS_AGE.gauge(self.registry)

@@ -13,10 +13,12 @@ from hub.memory.store import Advance, CaseRow, DeadlineRow, Partition, Snapshot
 # A worker that hangs in the middle of a transaction must not hold up the one that took over.
 _OPTIONS = "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000"
 _UPSERT_CASES = """
-    INSERT INTO cases (reference, journey, status, opened_ms, updated_ms, due_ms, waiting_on, body)
-    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])
+    INSERT INTO cases (reference, journey, status, opened_ms, updated_ms, due_ms, waiting_on, uncertain, uncertain_ms, body)
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::int[],
+        %s::bigint[], %s::text[])
     ON CONFLICT (reference) DO UPDATE SET journey=excluded.journey, status=excluded.status, opened_ms=excluded.opened_ms,
-        updated_ms=excluded.updated_ms, due_ms=excluded.due_ms, waiting_on=excluded.waiting_on, body=excluded.body"""
+        updated_ms=excluded.updated_ms, due_ms=excluded.due_ms, waiting_on=excluded.waiting_on,
+        uncertain=excluded.uncertain, uncertain_ms=excluded.uncertain_ms, body=excluded.body"""
 _DELETE_DEADLINES = """
     DELETE FROM deadlines WHERE reference = ANY(%s) AND (reference, task) NOT IN (SELECT * FROM unnest(%s::text[], %s::text[]))"""
 # A deadline that stays as it was stays published, too.

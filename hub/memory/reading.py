@@ -167,6 +167,30 @@ class CaseReader:
             for department in Department
         }
 
+    def uncertain(self) -> int:
+        """How many instructions may or may not have reached a department.
+
+        Raises:
+            MemoryAway: it cannot be read now.
+        """
+        query = select(func.coalesce(func.sum(cases.c.uncertain), 0)).where(cases.c.uncertain > 0)
+        with self._connection() as connection:
+            return 0 if connection is None else int(connection.execute(query).scalar_one())
+
+    def cases_in_doubt(self, most: int) -> tuple[Case, ...]:
+        """The cases with such an instruction, those that wait longest first.
+
+        Args:
+            most: no more than that.
+
+        Raises:
+            MemoryAway: it cannot be read now.
+        """
+        query = select(cases.c.body).where(cases.c.uncertain > 0).order_by(cases.c.uncertain_ms).limit(most)
+        with self._connection() as connection:
+            bodies = [] if connection is None else connection.execute(query).scalars().all()
+        return tuple(Case.model_validate_json(body) for body in bodies)
+
     def page(
         self, standing: Standing, department: Department | None, after: str | None, size: int, now_ms: int
     ) -> CasePage:

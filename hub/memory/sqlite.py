@@ -17,10 +17,11 @@ _PRAGMAS = (
     "PRAGMA cache_size=-262144",
 )
 _UPSERT_CASE = """
-    INSERT INTO cases (reference, journey, status, opened_ms, updated_ms, due_ms, waiting_on, body)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO cases (reference, journey, status, opened_ms, updated_ms, due_ms, waiting_on, uncertain, uncertain_ms, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (reference) DO UPDATE SET journey=excluded.journey, status=excluded.status, opened_ms=excluded.opened_ms,
-        updated_ms=excluded.updated_ms, due_ms=excluded.due_ms, waiting_on=excluded.waiting_on, body=excluded.body"""
+        updated_ms=excluded.updated_ms, due_ms=excluded.due_ms, waiting_on=excluded.waiting_on,
+        uncertain=excluded.uncertain, uncertain_ms=excluded.uncertain_ms, body=excluded.body"""
 # A deadline that stays as it was stays published, too.
 _UPSERT_DEADLINE = """
     INSERT INTO deadlines (reference, task, due_us, part, published) VALUES (?, ?, ?, ?, 0)

@@ -32,6 +32,8 @@ class CaseRow(NamedTuple):
     updated_ms: int
     due_ms: int | None
     waiting_on: str
+    uncertain: int
+    uncertain_ms: int | None
     body: str
 
 

@@ -34,10 +34,16 @@ cases = Table(
     Column("due_ms", BigInteger),
     # Departments that have a task in hand, comma-separated, sorted.
     Column("waiting_on", Text, nullable=False),
+    # How many instructions may or may not have reached a department, and since when the oldest; NULL where none.
+    Column("uncertain", Integer, nullable=False, default=0),
+    Column("uncertain_ms", BigInteger),
     # The whole case as JSON, as hub.routing.case.Case writes it.
     Column("body", Text, nullable=False),
 )
 Index("cases_by_status", cases.c.status, cases.c.due_ms)
+# Few cases among millions: they are listed, and counted for every scrape, without a look at any other.
+_UNCERTAIN = cases.c.uncertain > 0
+Index("cases_uncertain", cases.c.uncertain_ms, sqlite_where=_UNCERTAIN, postgresql_where=_UNCERTAIN)
 
 timeline = Table(
     "timeline",

@@ -168,6 +168,8 @@ def _health(app: FastAPI, outbox: Outbox, reader: CaseReader, relay: Relay, metr
         # While its database fails nobody can count: what was counted last stays.
         with suppress(OutboxUnavailable):
             metrics.outbox_waiting.set(outbox.count_unsent())
+        with suppress(MemoryAway):
+            metrics.unknown_effects.set(reader.uncertain())
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(metrics.registry), media_type=content_type)
 

@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hub.feeds.board import Board
-from hub.intake.bodies import NewDecision
+from hub.intake.bodies import NewDecision, NewSettlement
 from hub.intake.door import Door, parse_reference
 from hub.intake.outbox import Accepted, Outbox
 from hub.intake.problems import Fault, Kind, Refusal
@@ -24,10 +25,11 @@ from hub.pages import dates, forms, words
 from hub.pages.api_docs import api_docs
 from hub.pages.case_view import STANDINGS, Moment, case_lines, case_view, departments
 from hub.pages.feeds_view import feeds_view, first_line, held_up
+from hub.pages.unknown_view import unknown_view
 from hub.settings import HubSettings
 from schemas.envelope import Department
 
-_PAGE = 25
+_PAGE, _DOUBTS = 25, 100
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class Site:
         pages.add_api_route("/cases", self.cases, methods=["GET"])
         pages.add_api_route("/cases/{reference}", self.case, methods=["GET"])
         pages.add_api_route("/cases/{reference}/decisions", self.decide, methods=["POST"])
+        pages.add_api_route("/unknown-effects", self.unknown, methods=["GET"])
+        pages.add_api_route("/unknown-effects/{reference}", self.settle, methods=["POST"])
         pages.add_api_route("/new/{request_kind}", self.new, methods=["GET"])
         pages.add_api_route("/new/{request_kind}", self.make, methods=["POST"])
         pages.add_api_route("/api/docs", self.documentation, methods=["GET"])
@@ -136,6 +140,7 @@ class Site:
             status=HTTPStatus.BAD_REQUEST if mistake else HTTPStatus.OK,
             summary=words.summary_line(summary),
             newest=_newest(summary, now),
+            unknown=words.unknown_line(self._reader.uncertain()),
             lines=case_lines(page, self._journeys, now),
             standings=[(each.value, text, each is shown) for each, text in STANDINGS.items()],
             departments=[(each.value, text, each is of) for each, text in departments()],
@@ -193,6 +198,42 @@ class Site:
             return self._case(parse_reference(reference), refusal.faults[0], filled)
         return RedirectResponse(f"/cases/{parse_reference(reference)}", HTTPStatus.SEE_OTHER)
 
+    def unknown(self, noted: str = "") -> Response:
+        """Instructions of which nobody knows whether their departments have them.
+
+        Args:
+            noted: the case about which somebody has just said what they found.
+        """
+        return self._unknown(parse_reference(noted) if noted else "", Fault("", ""), {})
+
+    def _unknown(self, noted: str, fault: Fault, filled: dict[str, str]) -> Response:
+        now = self._clock()
+        view = unknown_view(self._reader.cases_in_doubt(_DOUBTS), self._reader.uncertain(), self._journeys, now)
+        return self.render(
+            "unknown.html",
+            now,
+            status=HTTPStatus.UNPROCESSABLE_ENTITY if fault.detail else HTTPStatus.OK,
+            unknown=view,
+            noted=noted,
+            keys={doubt.effect: str(uuid4()) for doubt in view.doubts},
+            filled=filled,
+            fault=fault,
+            # Where somebody may be filling in a form, nothing is swapped under their hands.
+            live=not view.doubts,
+        )
+
+    async def settle(self, reference: str, request: Request) -> Response:
+        """What a person found, from the page of unknown effects."""
+        filled = await forms.read_form(request)
+        body: dict[str, Any] = {name: value for name, value in filled.items() if name in NewSettlement.model_fields}
+        try:
+            await self._door.settle(reference, body, filled.get("key"))
+        except Refusal as refusal:
+            if refusal.kind is not Kind.INVALID_BODY:
+                raise
+            return await run_in_threadpool(self._unknown, "", refusal.faults[0], filled)
+        return RedirectResponse(f"/unknown-effects?noted={parse_reference(reference)}", HTTPStatus.SEE_OTHER)
+
     def new(self, request_kind: str) -> Response:
         """The form of a request."""
         return self._form(self._journey(request_kind), {"key": str(uuid4())}, ())
@@ -249,7 +290,9 @@ class Site:
         try:
             summary = self._reader.summary(_ms(now))
             newest = _newest(summary, now)
-            cases = Running("Cases", f"{words.summary_line(summary)}; {summary.ended:,} ended. {newest}", well=True)
+            unknown = words.unknown_line(self._reader.uncertain())
+            said = f"{words.summary_line(summary)}; {summary.ended:,} ended. {newest} {unknown}".strip()
+            cases = Running("Cases", said, well=not unknown)
         except MemoryAway as error:
             cases = Running("Cases", str(error), well=False)
         board = self._board.feeds()

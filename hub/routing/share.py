@@ -274,6 +274,8 @@ def row_of(case: Case) -> CaseRow:
         updated_ms=microseconds(case.updated_at) // 1000,
         due_ms=microseconds(case.next_due) // 1000 if case.next_due else None,
         waiting_on=",".join(case.waiting_on),
+        uncertain=len(case.uncertain),
+        uncertain_ms=microseconds(case.uncertain[0][1].at) // 1000 if case.uncertain else None,
         body=case.model_dump_json(exclude_defaults=True),
     )
 

@@ -21,7 +21,7 @@ AWKWARD = '{"said":"tab\\t line\\n back\\\\slash \\\\. quote\\" é 家"}\t\n\r\\
 
 
 def case(reference: str, status: str = "open", body: str = "{}", journey: str | None = "fly-tipping") -> CaseRow:
-    return CaseRow(reference, journey, status, 1_000, 2_000, None, "housing", body)
+    return CaseRow(reference, journey, status, 1_000, 2_000, None, "housing", 0, None, body)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_round_is_written_with_its_position(store: Store, rows: Callable[..., 
 
 def test_a_case_that_is_written_again_has_every_column_anew(store: Store, rows: Callable[..., list[Any]]) -> None:
     store.apply([Advance(P0, 0, 1, [case("A", journey=None)])])
-    later = CaseRow("A", "fly-tipping", "finished", 3, 4, 5, "", '{"later":true}')
+    later = CaseRow("A", "fly-tipping", "finished", 3, 4, 5, "", 1, 3, '{"later":true}')
 
     store.apply([Advance(P0, 1, 2, [later])])
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID, uuid4
 
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from connectors.sdk.manifest import Manifest, manifest_of
 from connectors.sdk.rehearsal import Running
@@ -26,7 +26,23 @@ from schemas.tasks import Task, TaskRaised
 from schemas.topics import TASKS
 
 ROOT = Path(__file__).parents[2]
+THIRD_PARTY = ROOT / "tests" / "kit" / "site"
+"""Where connectors of somebody else are installed."""
 ASKED_AT = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
+
+
+def with_third_party(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which the connectors of `THIRD_PARTY` are installed too."""
+    paths = [str(THIRD_PARTY), *filter(None, [environment.get("PYTHONPATH")])]
+    return {**environment, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def begin_now(kafka: str, connector: str, topic: str, partitions: int) -> None:
+    """A connector that has not run yet does not take up what was asked for before it was there."""
+    with closing(Consumer({"bootstrap.servers": kafka, "group.id": f"connector-{connector}", "log_level": 0})) as group:
+        parts = [TopicPartition(topic, number) for number in range(partitions)]
+        ends = [TopicPartition(topic, each.partition, group.get_watermark_offsets(each, 30)[1]) for each in parts]
+        group.commit(offsets=ends, asynchronous=False)
 
 
 class ConnectorSite:
@@ -129,7 +145,7 @@ class ConnectorSite:
             process = subprocess.Popen(
                 [*command, "connector", "run", self.name],
                 cwd=ROOT,
-                env={**os.environ, **environment},
+                env=with_third_party({**os.environ, **environment}),
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

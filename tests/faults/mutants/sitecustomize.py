@@ -185,13 +185,13 @@ def checkpoint_first() -> None:
 
 def ledger_without_intent() -> None:
     """The ledger holds outcomes alone: an instruction that was in hand when the process died is new, and nobody looks for it."""
-    from hub.edge import memory  # noqa: PLC0415 - as above
+    from hub.edge import ledger, memory  # noqa: PLC0415 - as above
 
     begin = memory.EdgeMemory.begin
 
     def forgetful(self: Any, effect_key: str, **more: Any) -> Any:
         begun = begin(self, effect_key, **more)
-        return memory.Begun(None, begun.earlier) if begun.was is not None and begun.was.open else begun
+        return ledger.Begun(None, begun.earlier) if begun.was is not None and begun.was.open else begun
 
     swap(memory.EdgeMemory, "begin", forgetful)
 
@@ -376,6 +376,47 @@ def extracts_begin_anew() -> None:
     swap(full_extracts.FullExtracts, "_pending", dropped)
 
 
+def class_d_is_tried_again() -> None:
+    """What a system of class D did not answer is applied again, as if it wrote nothing twice."""
+    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+
+    carry_out = sink_runner.SinkRunner._carry_out
+
+    def blindly(self: Any, *arguments: Any) -> Any:
+        self._once = None
+        return carry_out(self, *arguments)
+
+    swap(sink_runner.SinkRunner, "_carry_out", blindly)
+
+
+def sent_is_taken_for_an_intention() -> None:
+    """What was on its way to a system of class D when the process died is new to the next one."""
+    from hub.edge import ledger, memory  # noqa: PLC0415 - as above
+
+    begin = memory.EdgeMemory.begin
+
+    def forgetful(self: Any, effect_key: str, **more: Any) -> Any:
+        begun = begin(self, effect_key, **more)
+        was = begun.was
+        return ledger.Begun(None, begun.earlier) if was is not None and was.state is ledger.State.SENT else begun
+
+    swap(memory.EdgeMemory, "begin", forgetful)
+
+
+def doubts_are_kept_to_oneself() -> None:
+    """A connector that cannot know what became of an instruction tells nobody."""
+    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+    from hub.edge.ledger import State  # noqa: PLC0415 - as above
+
+    report = sink_runner.SinkRunner._report
+
+    def quietly(self: Any, event: Any, row: Any) -> None:
+        if row.state is not State.UNKNOWN:
+            report(self, event, row)
+
+    swap(sink_runner.SinkRunner, "_report", quietly)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -413,6 +454,9 @@ MUTANTS: dict[str, Callable[[], None]] = {
         tripwire_is_off,
         news_is_forgotten_first,
         extracts_begin_anew,
+        class_d_is_tried_again,
+        sent_is_taken_for_an_intention,
+        doubts_are_kept_to_oneself,
     )
 }
 

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from connectors.sdk import (
     ConnectorSettings,
+    ContractBroken,
     Effect,
     EffectClass,
     Instruction,
@@ -25,12 +26,13 @@ from connectors.sdk import (
 from hub.dead_letters.rate import Rate
 from hub.edge import sink_runner
 from hub.edge.aside import Aside
-from hub.edge.memory import Kind, State
+from hub.edge.ledger import Kind, State
 from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.sink_runner import SinkRunner
 from hub.edge.source_runner import Edge
 from hub.errors import RestartMe
 from schemas.cases import Discard, RecordDiscarded
+from schemas.effects import EffectUncertain, SettledTask, TaskSettled
 from schemas.envelope import Department, output_id
 from schemas.references import case_reference
 from schemas.tasks import (
@@ -43,10 +45,12 @@ from schemas.tasks import (
     TaskWithdrawn,
     Work,
 )
+from schemas.topics import CASE_EVENTS
 
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 CASE = case_reference(NOW, "one")
 ACCEPTED, REJECTED, CANCELLED = TaskStatus.ACCEPTED, TaskStatus.REJECTED, TaskStatus.CANCELLED
+COMPLETED = TaskStatus.COMPLETED
 
 
 class Register(SinkConnector[ConnectorSettings]):
@@ -125,7 +129,7 @@ class Topic:
         self.committed = -1
         self.given_away = False
 
-    def put(self, *instructions: Instruction) -> None:
+    def put(self, *instructions: Instruction | TaskSettled) -> None:
         for each in instructions:
             place = Place("housing-tasks", 0, len(self._records))
             self._records.append(Incoming(place, each.partitionkey.encode(), each.encode()))
@@ -177,7 +181,7 @@ class Hub:
             | facts
         )
 
-    def give(self, *instructions: Instruction) -> None:
+    def give(self, *instructions: Instruction | TaskSettled) -> None:
         """Put instructions on the topic and have them taken to their end."""
         self.topic.put(*instructions)
         self.edge.stop.clear()
@@ -194,9 +198,9 @@ class Hub:
 
     def reports(self) -> list[TaskStatusChanged]:
         return [
-            TaskStatusChanged.model_validate_json(record.value or b"")
+            event
             for record in self._posted.records
-            if record.topic == "case-events"
+            if record.topic == "case-events" and isinstance(event := CASE_EVENTS.read(record.value), TaskStatusChanged)
         ]
 
     def letters(self) -> list[str]:
@@ -214,6 +218,11 @@ class Hub:
 
     def unfinished(self) -> int:
         return len(self.edge.memory.unfinished())
+
+    def doubts(self) -> list[EffectUncertain]:
+        """Everything of which the hub heard that nobody knows whether it arrived, in order."""
+        events = [CASE_EVENTS.read(record.value) for record in self._posted.records if record.topic == "case-events"]
+        return [event for event in events if isinstance(event, EffectUncertain)]
 
 
 @pytest.fixture
@@ -672,3 +681,176 @@ def test_a_sink_that_is_started_again_and_again_sets_no_more_aside(hub: Hub, edg
     again = Aside(edge.memory._engine, "register", Rate(2, clock))
 
     assert again.rate.room() == 0
+
+
+@pytest.fixture
+def opaque(edge: Edge, posted: Any) -> Hub:
+    """A register of class D: it keeps no key of ours and cannot be searched."""
+    hub = Hub(edge, posted, EffectClass.D)
+    hub.register.when_looking = [fails(AssertionError("nobody can look"))] * 99
+    return hub
+
+
+def settled(of: Instruction, status: TaskStatus | None, reference: str | None = None, minutes: int = 9) -> TaskSettled:
+    data = SettledTask(
+        task=of.data.task,
+        raising=of.data.raising,
+        revision=of.data.revision,
+        department=Department.HOUSING,
+        work=Work.HOME_CHECK,
+        effect=of.id,
+        status=status,
+        reference=reference,
+    )
+    return TaskSettled(data=data, **envelope(minutes))
+
+
+GOES_WRONG = {
+    "silence": OutcomeUnknown("The form took 412 bytes and did not answer."),
+    "reset": ConnectionResetError("by peer"),
+    "time-out": TimeoutError("timed out"),
+    "defect": ValueError("Ada Invented"),
+    "broken promise": ContractBroken("The form answered in Welsh."),
+}
+
+
+@pytest.mark.parametrize("error", GOES_WRONG.values(), ids=GOES_WRONG)
+@pytest.mark.parametrize("when", ["before_write", "after_write"])
+def test_what_left_and_was_not_answered_is_never_sent_again_and_its_case_hears_so(
+    opaque: Hub, when: str, error: Exception
+) -> None:
+    first = raised()
+    setattr(opaque.register, when, [fails(error)])
+
+    opaque.give(first)
+    opaque.give(first)
+
+    (doubt, again) = opaque.doubts()
+    assert doubt == again
+    assert (doubt.data.effect, doubt.data.means, doubt.causationid) == (first.id, COMPLETED, first.id)
+    named = isinstance(error, OutcomeUnknown | ContractBroken)
+    assert doubt.data.evidence == (str(error) if named else f"{type(error).__name__} in the connector's apply.")
+    assert (opaque.said(), opaque.letters(), opaque.unfinished()) == ([], [], 0)
+    assert opaque.states("check-home") == [State.UNKNOWN]
+    assert len(opaque.register.tried) == 1
+
+
+def test_while_the_system_is_away_nothing_has_left_and_a_crash_leaves_no_doubt(opaque: Hub) -> None:
+    first = raised()
+    opaque.register.before_write = [fails(RetryLater("The line is dead.")), opaque_stops(opaque)]
+    opaque.give(first)
+    assert opaque.states("check-home") == [State.INTENT]
+
+    opaque.give()
+
+    assert opaque.said() == [(ACCEPTED, False)]
+    assert opaque.doubts() == []
+
+
+def opaque_stops(hub: Hub) -> Callable[[], object]:
+    def stops() -> None:
+        hub.edge.stop.set()
+        raise RetryLater("The line is dead.")
+
+    return stops
+
+
+def test_a_process_that_ended_with_an_instruction_on_its_way_leaves_it_unknown(opaque: Hub) -> None:
+    first = raised()
+    place = Place("housing-tasks", 0, 0)
+    opaque.edge.memory.begin(first.id.hex, case=CASE, task="check-home", kind=Kind.RAISED, place=place, at_ms=1)
+    opaque.edge.memory.send(first.id.hex, 2)
+
+    opaque.give(first)
+
+    (doubt,) = opaque.doubts()
+    assert doubt.data.evidence == (
+        "The connector's process ended after it was sent, or just before that, and before an answer came."
+    )
+    assert doubt.data.sent_at == datetime.fromtimestamp(0.002, UTC)
+    assert opaque.register.tried == []
+
+
+def test_what_cannot_be_put_into_the_systems_words_is_certain_and_waits_among_the_dead_letters(opaque: Hub) -> None:
+    first = raised()
+    opaque.register.before_write = [no_code()]
+
+    opaque.give(first)
+    assert (opaque.letters(), opaque.doubts()) == (["unmapped-code"], [])
+    opaque.give(first)
+
+    assert opaque.said() == [(ACCEPTED, False)]
+
+
+def test_what_comes_behind_one_that_is_unknown_is_not_applied_whatever_is_found(opaque: Hub) -> None:
+    first, second, last, other = raised(), changed(), withdrawn(), raised(task="check-stairs")
+    opaque.register.after_write = [went_silent()]
+
+    opaque.give(first, second, last, other)
+    assert [effect.key for effect in opaque.register.tried] == [first.id.hex, other.id.hex]
+    assert (opaque.letters(), [said.data.task for said in opaque.reports()]) == ([], ["check-stairs"])
+    opaque.give(settled(first, COMPLETED, "4711"), second, last)
+
+    assert opaque.states("check-home") == [State.APPLIED, State.SUPERSEDED, State.SUPERSEDED]
+    assert len(opaque.register.tried) == 2
+
+
+def test_once_it_is_found_the_next_instruction_is_about_the_reference_that_a_person_was_given(opaque: Hub) -> None:
+    first, second = raised(), changed()
+    opaque.register.after_write = [went_silent()]
+
+    opaque.give(first, settled(first, ACCEPTED, "4711"), second)
+
+    assert [(effect.earlier, effect.raised_as) for effect in opaque.register.tried] == [
+        (None, None),
+        ("4711", first.id.hex),
+    ]
+    assert opaque.edge.memory.effect_of("4711") is not None
+
+
+def test_what_was_never_there_is_asked_for_anew_and_the_first_stays_untouched(opaque: Hub) -> None:
+    first, again = raised(0), raised(8)
+    opaque.register.before_write = [went_silent()]
+
+    opaque.give(first, settled(first, None), again, first)
+
+    assert [effect.key for effect in opaque.register.tried] == [first.id.hex, again.id.hex]
+    assert opaque.states("check-home") == [State.NOT_APPLIED, State.APPLIED]
+    assert opaque.said() == [(ACCEPTED, False)]
+
+
+def test_a_settlement_that_comes_late_or_twice_or_for_another_connector_changes_nothing(opaque: Hub) -> None:
+    first, stranger = raised(), raised()
+    opaque.register.after_write = [went_silent()]
+
+    opaque.give(first, settled(first, COMPLETED, "4711"), settled(first, None), settled(stranger, COMPLETED))
+
+    assert opaque.states("check-home") == [State.APPLIED]
+    opaque.give(first)
+    assert [(each.data.status, each.data.reference) for each in opaque.reports()] == [(COMPLETED, "4711")]
+
+
+def test_while_a_system_is_ill_no_other_instruction_loses_its_certainty(
+    opaque: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = [fails(RetryLater("The line is dead."))] * 5
+    monkeypatch.setattr(opaque.register, "check", lambda: _next(looks))
+    opaque.register.after_write = [went_silent()]
+
+    opaque.give(*(raised(task=f"check-home-{number}") for number in range(4)))
+
+    assert (len(opaque.doubts()), len(opaque.said()), looks) == (1, 3, [])
+
+
+def test_a_system_that_never_answers_costs_a_few_their_certainty_and_then_one_after_each_rest(
+    opaque: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    opaque.register.after_write = [went_silent()] * 4
+
+    with capture_logs() as lines:
+        opaque.give(*(raised(task=f"check-home-{number}") for number in range(6)))
+
+    rests = [line["reason"] for line in lines if line["event"] == "stopped; a person should look"]
+    assert (len(opaque.doubts()), len(opaque.said())) == (4, 2)
+    assert rests[0].startswith("Of the last 3 instructions nobody knows whether they arrived.")

@@ -24,7 +24,8 @@ from connectors.sdk import (
     UnmappedCode,
 )
 from connectors.sdk.records import decode_record
-from hub.edge.memory import EdgeMemory, Kind
+from hub.edge.ledger import Kind
+from hub.edge.memory import EdgeMemory
 from hub.edge.messages import Place
 from hub.edge.source_runner import Edge, SourceRunner
 from schemas.housing import WorksOrder, WorksOrderChanged
