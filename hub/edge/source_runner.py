@@ -165,6 +165,9 @@ class SourceRunner:
         )
         reach(Failpoint.SOURCE_CHECKPOINTED)
         self._remember(record.position for record in fresh)
+        for remark in batch.remarks:
+            self._log.warning("the legacy system has changed", outcome="remarked", reason=remark)
+        self._edge.metrics.remarks.labels(self._dataset).inc(len(batch.remarks))
         self._count(batch, understood, len(aside), took_s=time.monotonic() - began)
         return bool(fresh)
 
@@ -349,7 +352,8 @@ def _batch(answer: object) -> Batch:
     for record in records:
         if not isinstance(record, LegacyRecord):
             raise TypeError(f"a {type(record).__name__} in a batch instead of a legacy record")
-    return Batch(records=records, checkpoint=json.loads(json.dumps(dict(answer.checkpoint))))
+    checkpoint = json.loads(json.dumps(dict(answer.checkpoint)))
+    return Batch(records=records, checkpoint=checkpoint, remarks=tuple(map(str, answer.remarks)))
 
 
 def _thing_said(item: object) -> Said:

@@ -67,7 +67,7 @@ def dump(bootstrap: str, topic: str, begin: Mapping[int, int] | None = None) -> 
         consumer.assign([TopicPartition(topic, number, first) for number, (first, _) in ends.items()])
         found: list[Record] = []
         while ends:
-            for message in consumer.consume(5_000, timeout=1.0):
+            for message in consumer.consume(5_000, timeout=0.1):
                 error = message.error()
                 assert error is None, error
                 number, offset = message.partition(), message.offset()

@@ -129,6 +129,90 @@ def file_names_are_drawn() -> None:
     swap(connector, "booking_name", lambda effect, rules: f"{uuid4().hex[:6]}{booking_name(effect, rules)}")
 
 
+def unfinished_files_are_broken() -> None:
+    """A results file that cannot be used is broken at the first look, though somebody may still be writing it."""
+    from connectors.transport_files import results  # noqa: PLC0415 - as above
+
+    news = results.Seen.news
+
+    def hasty(self: Any, *arguments: Any, **_: Any) -> Any:
+        return news(self, *arguments, may_grow=False)
+
+    swap(results.Seen, "news", hasty)
+
+
+def broken_files_are_passed_over() -> None:
+    """A results file that cannot be used is read as one without rows."""
+    from connectors.transport_files import results  # noqa: PLC0415 - as above
+
+    read = results.read_sheet
+
+    def lenient(*arguments: Any) -> Any:
+        try:
+            return read(*arguments)
+        except results.BrokenFile:
+            return results.Sheet([], [])
+
+    swap(results, "read_sheet", lenient)
+
+
+def rows_are_not_remembered() -> None:
+    """Every row of a file is news, whatever other files said."""
+    from connectors.transport_files import results  # noqa: PLC0415 - as above
+
+    swap(results, "_repeated", lambda *_: 0)
+    swap(results.Seen, "_has_said", lambda *_: False)
+
+
+def one_bad_row_breaks_its_file() -> None:
+    """A file with a row that cannot be used is not used at all."""
+    from connectors.transport_files import results  # noqa: PLC0415 - as above
+
+    read = results.read_sheet
+
+    def strict(*arguments: Any) -> Any:
+        sheet = read(*arguments)
+        if any(row.fault for row in sheet.rows):
+            raise results.BrokenFile(results.Fault.NOT_CSV)
+        return sheet
+
+    swap(results, "read_sheet", strict)
+
+
+def encodings_are_guessed() -> None:
+    """What is not in the declared encoding is read in whichever it fits."""
+    from connectors.sdk.quirks import EncodingQuirk  # noqa: PLC0415 - as above
+
+    def guess(_self: Any, content: bytes, _what: str) -> str:
+        for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "cp1252"):
+            try:
+                text = content.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            if "TRAILER" in text:
+                return text
+        return content.decode("latin-1")
+
+    swap(EncodingQuirk, "decode_marked", guess)
+
+
+def other_columns_are_set_aside() -> None:
+    """A results file with other columns than were agreed is set aside like one that is broken."""
+    from connectors.sdk import ContractBroken  # noqa: PLC0415 - as above
+    from connectors.transport_files import results  # noqa: PLC0415 - as above
+
+    news = results.Seen.news
+
+    def lenient(self: Any, file: Any, *arguments: Any, **more: Any) -> Any:
+        try:
+            return news(self, file, *arguments, **more)
+        except ContractBroken:
+            self.files[file.name] = [file.size, file.modified, "", file.modified]
+            return results.News((results._faulty(file.name, file.name, results.Fault.NO_HEADER),), ())
+
+    swap(results.Seen, "news", lenient)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -142,6 +226,12 @@ MUTANTS: dict[str, Callable[[], None]] = {
         ledger_without_intent,
         no_ledger_in_the_target,
         file_names_are_drawn,
+        unfinished_files_are_broken,
+        broken_files_are_passed_over,
+        rows_are_not_remembered,
+        one_bad_row_breaks_its_file,
+        encodings_are_guessed,
+        other_columns_are_set_aside,
     )
 }
 

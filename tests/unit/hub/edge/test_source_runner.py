@@ -273,6 +273,15 @@ def test_a_fact_that_cannot_be_sent_costs_its_record_and_no_other(hub: Hub) -> N
     assert (hub.done(), hub.letters()) == (["task-1"], ["defect"])
 
 
+def test_what_a_connector_remarks_of_its_system_is_logged_once_and_counted(hub: Hub) -> None:
+    hub.register.answers = [Batch(records=(), checkpoint={"place": 0}, remarks=("jobs has a column more.",))]
+
+    with capture_logs() as lines:
+        hub.read(lambda: [job(7001)])
+
+    assert [line["reason"] for line in lines if line.get("outcome") == "remarked"] == ["jobs has a column more."]
+
+
 READ = [
     None,
     "a page",
