@@ -96,8 +96,7 @@ class TransportFiles(SourceConnector[Settings], SinkConnector[Settings]):
     def check(self) -> None:
         """Sign in, see all four folders, and that we may write where we must."""
         for folder in ("inbound", "archive", "rejected", "outbound"):
-            self._server.listing(folder)
-        self._server.probe("inbound")
+            self._server.check(folder, writes=folder == "inbound")
 
     # --- read
 

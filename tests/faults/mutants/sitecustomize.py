@@ -213,6 +213,25 @@ def other_columns_are_set_aside() -> None:
     swap(results.Seen, "news", lenient)
 
 
+def files_are_written_under_their_name() -> None:
+    """A booking file has its final name from its first byte on."""
+    from connectors.transport_files.client import SftpFolders  # noqa: PLC0415 - as above
+
+    async def deliver(self: Any, folder: str, name: str, content: bytes) -> None:
+        async with (await self._connected()).open(f"{folder}/{name}", "wb") as file:
+            await file.write(content)
+
+    swap(SftpFolders, "_deliver", deliver)
+
+
+def a_folder_away_is_a_wrong_setting() -> None:
+    """A folder that is not there ends the connector, as if somebody had to edit its settings."""
+    from connectors.sdk import ConfigurationError  # noqa: PLC0415 - as above
+    from connectors.transport_files import client  # noqa: PLC0415 - as above
+
+    swap(client, "FolderAway", ConfigurationError)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -232,6 +251,8 @@ MUTANTS: dict[str, Callable[[], None]] = {
         one_bad_row_breaks_its_file,
         encodings_are_guessed,
         other_columns_are_set_aside,
+        files_are_written_under_their_name,
+        a_folder_away_is_a_wrong_setting,
     )
 }
 
