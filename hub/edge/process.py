@@ -15,7 +15,6 @@ from threading import Thread
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import ProgrammingError
 
 from connectors.sdk.contract import Connector, SinkConnector, SourceConnector
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
@@ -25,7 +24,7 @@ from hub import logs, topics
 from hub.broker.cluster import bootstrap
 from hub.edge.condition import Conditions, Mood
 from hub.edge.kafka import Receiver, Sender
-from hub.edge.memory import GONE, EdgeMemory, open_engine, trouble
+from hub.edge.memory import FAILED, EdgeMemory, open_engine, trouble
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.registry import connector_named, manifest_named
 from hub.edge.sink_runner import PART, SinkRunner
@@ -210,7 +209,7 @@ class ConnectorThreads:
             run()
         except ConnectorConfigurationError as error:
             self._failures.append(ConfigurationError(f"[connectors.{self._chosen.name}] {error}"))
-        except (*GONE, ProgrammingError) as error:
+        except FAILED as error:
             # Our own memory, for whatever a connector raises is caught, and whatever it answers is checked, where it is asked.
             self._failures.append(trouble(self._engine, self._chosen.name, error))
         except BaseException as error:  # noqa: BLE001 - raised again by the main thread

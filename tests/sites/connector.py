@@ -40,15 +40,18 @@ class ConnectorSite:
         partitions: of its topics.
         connector: name of its entry point.
         office: how the simulated back office behaves.
+        simulated: what else its simulator is told.
     """
 
-    def __init__(self, folder: Path, kafka: str, partitions: int, connector: str, office: BackOffice) -> None:
+    def __init__(
+        self, folder: Path, kafka: str, partitions: int, connector: str, office: BackOffice, **simulated: Any
+    ) -> None:
         self.folder, self.kafka = folder, kafka
         # A name of its own is a consumer group and a ledger of its own.
         self.name = f"{connector}_{uuid4().hex[:8]}"
         (self.entry,) = entry_points(group="council_hub.connectors", name=connector)
         (simulator,) = entry_points(group="council_hub.simulators", name=connector)
-        self.simulator = simulator.load()(folder / "legacy", office)
+        self.simulator = simulator.load()(folder / "legacy", office, **simulated)
         self.simulator.seed(CITIZENS)
         self._running = Running(self.simulator)
         self._running.start()
@@ -127,6 +130,10 @@ class ConnectorSite:
         """What its processes have said, oldest first."""
         lines = (self.folder / "connector.log").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def last_words(self) -> str:
+        """What the process that ended last left in its log."""
+        return (self.folder / "connector.log").read_text(encoding="utf-8").splitlines()[-1]
 
     def health(self, path: str) -> str:
         """What the process that was started last answers at `/readyz` or `/metrics`; empty while it does not."""

@@ -232,6 +232,49 @@ def a_folder_away_is_a_wrong_setting() -> None:
     swap(client, "FolderAway", ConfigurationError)
 
 
+def a_checkpoint_is_two_steps() -> None:
+    """A checkpoint is taken away, and the next one written in a transaction of its own."""
+    from hub.edge import memory  # noqa: PLC0415 - as above
+
+    put = memory.EdgeMemory._put
+
+    def in_two_steps(self: Any, connection: Any, table: Any, where: Any, values: Any) -> None:
+        if table.name == "checkpoints":
+            connection.execute(table.delete())
+            connection.connection.commit()
+        put(self, connection, table, where, values)
+
+    swap(memory.EdgeMemory, "_put", in_two_steps)
+
+
+def logs_are_not_folded_in() -> None:
+    """What SQLite has in the log beside its file stays there alone."""
+    from hub import database  # noqa: PLC0415 - as above
+
+    swap(database, "_fold_in", lambda *_: None)
+
+
+def damage_has_no_words() -> None:
+    """A damaged file is like any other trouble with a database."""
+    from hub import database  # noqa: PLC0415 - as above
+
+    swap(database, "is_damaged", lambda *_: False)
+
+
+def polls_do_not_look_back() -> None:
+    """A poll begins where the one before ended."""
+    from connectors.sdk.quirks import OverlapQuirk  # noqa: PLC0415 - as above
+
+    swap(OverlapQuirk, "since", lambda _self, newest: newest)
+
+
+def columns_are_not_looked_at() -> None:
+    """The shape of a table is taken for granted."""
+    from connectors.universal_housing.connector import UniversalHousing  # noqa: PLC0415 - as above
+
+    swap(UniversalHousing, "_columns", lambda *_: ())
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -253,6 +296,11 @@ MUTANTS: dict[str, Callable[[], None]] = {
         other_columns_are_set_aside,
         files_are_written_under_their_name,
         a_folder_away_is_a_wrong_setting,
+        a_checkpoint_is_two_steps,
+        logs_are_not_folded_in,
+        damage_has_no_words,
+        polls_do_not_look_back,
+        columns_are_not_looked_at,
     )
 }
 
