@@ -275,6 +275,42 @@ def columns_are_not_looked_at() -> None:
     swap(UniversalHousing, "_columns", lambda *_: ())
 
 
+def pages_go_by_number() -> None:
+    """The pages of the referral service are asked for one after the other, whatever moves between them meanwhile."""
+    from connectors.social_care_soap.client import Casebrook  # noqa: PLC0415 - as above
+
+    ask = Casebrook.referrals_since
+
+    def by_number(self: Any, since: str, _page: int) -> Any:
+        asked, page, more = getattr(self, "by_number", (since, 0, False))
+        asked, page = (asked, page + 1) if more else (since, 1)
+        found, more = ask(self, asked, page)
+        self.by_number = asked, page, more
+        return found, more
+
+    swap(Casebrook, "referrals_since", by_number)
+    from connectors.social_care_soap import mapping  # noqa: PLC0415 - as above
+
+    swap(mapping, "is_before", lambda *_: False)
+
+
+def repeated_pages_are_followed() -> None:
+    """Pages are asked for as long as the referral service says that there are more."""
+    from connectors.social_care_soap import connector, mapping  # noqa: PLC0415 - as above
+
+    swap(connector, "_PAGES_OF_OLD", 1_000_000_000)
+    swap(mapping, "is_before", lambda *_: False)
+
+
+def names_lose_their_letters() -> None:
+    """Whatever is not in ASCII is left out of what is written."""
+    from connectors.social_care_soap import mapping as social_care  # noqa: PLC0415 - as above
+    from connectors.transport_files import mapping as transport  # noqa: PLC0415 - as above
+
+    swap(transport, "plain", lambda text, _encoding: text.encode("ascii", "ignore").decode())
+    swap(social_care, "_plain", lambda text: text.encode("ascii", "ignore").decode())
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -301,6 +337,9 @@ MUTANTS: dict[str, Callable[[], None]] = {
         damage_has_no_words,
         polls_do_not_look_back,
         columns_are_not_looked_at,
+        pages_go_by_number,
+        repeated_pages_are_followed,
+        names_lose_their_letters,
     )
 }
 
