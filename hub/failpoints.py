@@ -62,6 +62,8 @@ class Failpoint(StrEnum):
     """Records are with the producer of a connector or of the web process, not acknowledged."""
     SOURCE_ACKNOWLEDGED = "source.acknowledged"
     """Kafka has the events, the checkpoint stands before them."""
+    SOURCE_CHECKPOINTING = "source.checkpointing"
+    """The checkpoint is written, and not committed."""
     SOURCE_CHECKPOINTED = "source.checkpointed"
     """The checkpoint stands behind them."""
 

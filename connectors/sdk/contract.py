@@ -65,10 +65,15 @@ class LegacyRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Records read together, and where reading goes on once every one of them is safe on its topic."""
+    """Records read together, and where reading goes on once every one of them is safe on its topic.
+
+    Attributes:
+        remarks: what a person should know, though nothing is wrong with any record: a column that was not there before. Nothing personal.
+    """
 
     records: tuple[LegacyRecord, ...]
     checkpoint: Checkpoint
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

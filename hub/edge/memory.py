@@ -10,15 +10,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, insert, select, update
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
 from connectors.sdk.contract import Checkpoint, Receipt
-from hub.database import PATIENCE, make_folder, make_tables, read_url
+from hub.database import PATIENCE, damaged, is_damaged, make_folder, make_tables, read_url
 from hub.edge.ledger import Begun, EffectRow, Kind, State, effect_row
 from hub.edge.messages import Place
 from hub.edge.speech import note
 from hub.edge.tables import UNDER_WAY, checkpoints, effects, held, links, metadata
-from hub.errors import ConfigurationError, HubError, RestartMe
+from hub.errors import ConfigurationError, RestartMe
+from hub.failpoints import Failpoint, reach
 from schemas.tasks import TaskStatus
 
 
@@ -66,20 +67,26 @@ def open_engine(url: str, connector: str) -> Engine:
 
 GONE = (OperationalError, InterfaceError, InternalError)
 """Errors of a database that does not answer, or has dropped us: a fresh process may find it well."""
+FAILED = (DatabaseError, InterfaceError)
+"""Every error of a database."""
 
 
-def trouble(engine: Engine, connector: str, error: DBAPIError) -> HubError:
-    """What it means for a connector's process that its memory failed while it ran.
+def trouble(engine: Engine, connector: str, error: DBAPIError) -> Exception:
+    """What it means for a connector's process that its memory failed while it ran; the error itself, where it is a defect of ours.
 
     Args:
         engine: of the memory.
         connector: name of the connector's table in the settings.
-        error: one of `GONE`, or a ProgrammingError.
+        error: one of `FAILED`.
     """
     kind, url = type(error.orig).__name__, engine.url.set(query={})
     memory = f"{setting(connector)}: {url.render_as_string(hide_password=True)}"
+    if error.orig is not None and is_damaged(error.orig):
+        return damaged(memory, str(error.orig))
     if isinstance(error, GONE):
         return RestartMe(f"{memory} does not answer any more ({kind}). Does it run?")
+    if not isinstance(error, ProgrammingError):
+        return error
     user, tables = f'"{url.username}"', ", ".join(sorted(metadata.tables))
     return ConfigurationError(
         f"{memory} does not let us use its tables ({kind}). Have their owner say GRANT ALL ON {tables} TO {user}; or name another "
@@ -106,14 +113,24 @@ class EdgeMemory:
     # Reading.
 
     def checkpoint(self, dataset: str) -> Checkpoint | None:
-        """Where reading goes on; None at the very beginning."""
+        """Where reading goes on; None at the very beginning.
+
+        Raises:
+            ConfigurationError: what was remembered cannot be read.
+        """
         with self._engine.connect() as connection:
             body = connection.scalar(
                 select(checkpoints.c.body).where(
                     checkpoints.c.connector == self._connector, checkpoints.c.dataset == dataset
                 )
             )
-        return None if body is None else json.loads(body)
+        try:
+            return None if body is None else dict(json.loads(body))
+        except (ValueError, TypeError):
+            url = self._engine.url.set(query={}).render_as_string(hide_password=True)
+            raise damaged(
+                f"{setting(self._connector)}: {url}", f"the checkpoint of {dataset} is no JSON object"
+            ) from None
 
     def move_on(
         self,
@@ -149,6 +166,7 @@ class EdgeMemory:
                 also(connection)
             if checkpoint is not None:
                 self._put(connection, checkpoints, where, {"body": json.dumps(dict(checkpoint)), "at_ms": at_ms})
+            reach(Failpoint.SOURCE_CHECKPOINTING)
 
     def spoke(self, dataset: str, records: int, at: datetime) -> None:
         """A feed had so much to say, all of which is remembered elsewhere."""

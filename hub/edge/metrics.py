@@ -19,6 +19,13 @@ STRANGERS = Metric(
     "Progress of work that is no task of the hub's; raised by hand in the legacy system. None ever: does the connector know its own work?",
     ("dataset",),
 )
+REMARKS = Metric(
+    "hub_connector_remarks",
+    Kind.COUNTER,
+    "remarks",
+    "Changes of the legacy system that harm nothing yet, such as a new column. An increase wants a person: the log says which.",
+    ("dataset",),
+)
 LAST_NEWS = Metric(
     "hub_connector_last_news_seconds",
     Kind.GAUGE,
@@ -106,6 +113,7 @@ class ConnectorMetrics:
         ProcessCollector(registry=self.registry)
         self.records = RECORDS.counter(self.registry)
         self.strangers = STRANGERS.counter(self.registry)
+        self.remarks = REMARKS.counter(self.registry)
         self.last_news = LAST_NEWS.gauge(self.registry)
         self.speaks_every = SPEAKS_EVERY.gauge(self.registry)
         self.looks = LOOKS.counter(self.registry)

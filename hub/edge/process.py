@@ -15,7 +15,6 @@ from threading import Thread
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import ProgrammingError
 
 from connectors.sdk.contract import SinkConnector, SourceConnector
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
@@ -29,7 +28,7 @@ from hub.edge.condition import Conditions, Mood
 from hub.edge.extracts import Extracts
 from hub.edge.full_extracts import FullExtracts
 from hub.edge.kafka import Receiver, Sender
-from hub.edge.memory import GONE, EdgeMemory, open_engine, trouble
+from hub.edge.memory import FAILED, EdgeMemory, open_engine, trouble
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.sink_runner import SinkRunner
 from hub.edge.source_runner import Edge, SourceRunner
@@ -174,7 +173,7 @@ class ConnectorThreads:
             run()
         except ConnectorConfigurationError as error:
             self._failures.append(ConfigurationError(f"[connectors.{self._chosen.name}] {error}"))
-        except (*GONE, ProgrammingError) as error:
+        except FAILED as error:
             # Our own memory, for whatever a connector raises is caught, and whatever it answers is checked, where it is asked.
             self._failures.append(trouble(self._engine, self._chosen.name, error))
         except BaseException as error:  # noqa: BLE001 - raised again by the main thread

@@ -222,8 +222,14 @@ class SourceRunner:
             self._edge.speech.spoke(self._dataset, len(fresh), now)
         reach(Failpoint.SOURCE_CHECKPOINTED)
         self._remember(record.position for record in fresh)
+        self._note(batch.remarks if isinstance(batch, Batch) else ())
         self._count(batch, understood, len(aside), took_s=time.monotonic() - began)
         return bool(fresh)
+
+    def _note(self, remarks: tuple[str, ...]) -> None:
+        for remark in remarks:
+            self._log.warning("the legacy system has changed", outcome="remarked", reason=remark)
+        self._edge.metrics.remarks.labels(self._dataset).inc(len(remarks))
 
     def _understand(
         self, connector: SourceConnector[Any], record: LegacyRecord, under_way: AbstractSet[str]
@@ -426,7 +432,8 @@ def _batch(answer: object) -> Batch:
     for record in records:
         if not isinstance(record, LegacyRecord):
             raise TypeError(f"a {type(record).__name__} in a batch instead of a legacy record")
-    return Batch(records=records, checkpoint=json.loads(json.dumps(dict(answer.checkpoint))))
+    checkpoint = json.loads(json.dumps(dict(answer.checkpoint)))
+    return Batch(records=records, checkpoint=checkpoint, remarks=tuple(map(str, answer.remarks)))
 
 
 def _thing_said(item: object) -> Said:

@@ -209,7 +209,7 @@ def _detail(entry: Entry, now: datetime) -> str:
     if entry.reason:
         word = "What is known" if entry.kind is EntryKind.EFFECT_UNCERTAIN else "Why"
         parts.append(f"{word}: {entry.reason.rstrip('.')}.")
-    if entry.by:
+    if entry.by and entry.kind is EntryKind.EFFECT_SETTLED:
         parts.append(f"{entry.by} asked.")
     if entry.due:
         word = "It was due" if entry.kind is EntryKind.DEADLINE_EXPIRED else "Due"

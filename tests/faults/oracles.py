@@ -75,7 +75,7 @@ def dump(bootstrap: str, topic: str, begin: Mapping[int, int] | None = None) -> 
         found: list[Record] = []
         unread = set(begins)
         while unread:
-            for message in consumer.consume(5_000, timeout=1.0):
+            for message in consumer.consume(5_000, timeout=0.1):
                 error, number, offset = message.error(), message.partition(), message.offset()
                 assert number is not None
                 assert offset is not None

@@ -266,7 +266,7 @@ def test_a_file_that_cannot_be_opened_and_written_wants_a_person(tmp_path: Path)
 
     for name, told in {
         "file/worker.db": "cannot be made",
-        "file": "is it SQLite?",
+        "file": "is damaged, or no memory of the hub",
         "folder": "cannot be opened",
     }.items():
         with pytest.raises(ConfigurationError, match=rf"^worker\.memory\.url: .*{re.escape(told)}"):

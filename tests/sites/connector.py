@@ -1,11 +1,12 @@
 """A connector as a process of its own, on a simulated legacy system and a real Kafka."""
 
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
@@ -14,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID, uuid4
 
+import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from connectors.sdk.manifest import Manifest, manifest_of
@@ -54,15 +56,18 @@ class ConnectorSite:
         partitions: of its topics.
         connector: name of its entry point.
         office: how the simulated back office behaves.
+        simulated: what else its simulator is told.
     """
 
-    def __init__(self, folder: Path, kafka: str, partitions: int, connector: str, office: BackOffice) -> None:
+    def __init__(
+        self, folder: Path, kafka: str, partitions: int, connector: str, office: BackOffice, **simulated: Any
+    ) -> None:
         self.folder, self.kafka = folder, kafka
         # A name of its own is a consumer group and a ledger of its own.
         self.name = f"{connector}_{uuid4().hex[:8]}"
         (self.entry,) = entry_points(group="council_hub.connectors", name=connector)
         (simulator,) = entry_points(group="council_hub.simulators", name=connector)
-        self.simulator = simulator.load()(folder / "legacy", office)
+        self.simulator = simulator.load()(folder / "legacy", office, **simulated)
         self.simulator.seed(CITIZENS)
         self._running = Running(self.simulator)
         self._running.start()
@@ -101,12 +106,16 @@ class ConnectorSite:
 
     def ask(self, number: int) -> list[TaskRaised]:
         """So many instructions on the topic, each of a case of its own."""
-        producer = Producer({"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "log_level": 0})
         events = [self.instruction() for _ in range(number)]
+        self.send(events)
+        return events
+
+    def send(self, events: Iterable[TaskRaised]) -> None:
+        """These instructions onto the topic."""
+        producer = Producer({"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "log_level": 0})
         for event in events:
             producer.produce(self.tasks_topic, event.encode(), event.partitionkey.encode())
         assert producer.flush(60) == 0
-        return events
 
     def instruction(self) -> TaskRaised:
         """The next one, not yet on the topic."""
@@ -132,6 +141,23 @@ class ConnectorSite:
                 facts=facts_for(CITIZENS[self._asked % len(CITIZENS)]),
             ),
         )
+
+    def log(self) -> list[dict[str, Any]]:
+        """What its processes have said, oldest first."""
+        lines = (self.folder / "connector.log").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def last_words(self) -> str:
+        """What the process that ended last left in its log."""
+        return (self.folder / "connector.log").read_text(encoding="utf-8").splitlines()[-1]
+
+    def health(self, path: str) -> str:
+        """What the process that was started last answers at `/readyz` or `/metrics`; empty while it does not."""
+        ports = [line["health_port"] for line in self.log() if line["event"] == "connector runs"]
+        try:
+            return httpx.get(f"http://127.0.0.1:{ports[-1]}{path}").text if ports else ""
+        except httpx.TransportError:
+            return ""
 
     def forget_checkpoints(self) -> None:
         """Let the connector read everything from the beginning, as after a restored backup."""

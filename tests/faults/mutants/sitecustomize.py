@@ -417,6 +417,188 @@ def doubts_are_kept_to_oneself() -> None:
     swap(sink_runner.SinkRunner, "_report", quietly)
 
 
+def unfinished_files_are_broken() -> None:
+    """A results file that cannot be used is broken at the first look, though somebody may still be writing it."""
+    from connectors.transport_files import results  # noqa: PLC0415 - as above
+
+    news = results.Seen.news
+
+    def hasty(self: Any, *arguments: Any, **_: Any) -> Any:
+        return news(self, *arguments, may_grow=False)
+
+    swap(results.Seen, "news", hasty)
+
+
+def broken_files_are_passed_over() -> None:
+    """A results file that cannot be used is read as one without rows."""
+    from connectors.transport_files import results  # noqa: PLC0415 - as above
+
+    read = results.read_sheet
+
+    def lenient(*arguments: Any) -> Any:
+        try:
+            return read(*arguments)
+        except results.BrokenFile:
+            return results.Sheet([], [])
+
+    swap(results, "read_sheet", lenient)
+
+
+def rows_are_not_remembered() -> None:
+    """Every row of a file is news, whatever other files said."""
+    from connectors.transport_files import results  # noqa: PLC0415 - as above
+
+    swap(results, "_repeated", lambda *_: 0)
+    swap(results.Seen, "_has_said", lambda *_: False)
+
+
+def one_bad_row_breaks_its_file() -> None:
+    """A file with a row that cannot be used is not used at all."""
+    from connectors.transport_files import results  # noqa: PLC0415 - as above
+
+    read = results.read_sheet
+
+    def strict(*arguments: Any) -> Any:
+        sheet = read(*arguments)
+        if any(row.fault for row in sheet.rows):
+            raise results.BrokenFile(results.Fault.NOT_CSV)
+        return sheet
+
+    swap(results, "read_sheet", strict)
+
+
+def encodings_are_guessed() -> None:
+    """What is not in the declared encoding is read in whichever it fits."""
+    from connectors.sdk.quirks import EncodingQuirk  # noqa: PLC0415 - as above
+
+    def guess(_self: Any, content: bytes, _what: str) -> str:
+        for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "cp1252"):
+            try:
+                text = content.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            if "TRAILER" in text:
+                return text
+        return content.decode("latin-1")
+
+    swap(EncodingQuirk, "decode_marked", guess)
+
+
+def other_columns_are_set_aside() -> None:
+    """A results file with other columns than were agreed is set aside like one that is broken."""
+    from connectors.sdk import ContractBroken  # noqa: PLC0415 - as above
+    from connectors.transport_files import results  # noqa: PLC0415 - as above
+
+    news = results.Seen.news
+
+    def lenient(self: Any, file: Any, *arguments: Any, **more: Any) -> Any:
+        try:
+            return news(self, file, *arguments, **more)
+        except ContractBroken:
+            self.files[file.name] = [file.size, file.modified, "", file.modified]
+            return results.News((results._faulty(file.name, file.name, results.Fault.NO_HEADER),), ())
+
+    swap(results.Seen, "news", lenient)
+
+
+def files_are_written_under_their_name() -> None:
+    """A booking file has its final name from its first byte on."""
+    from connectors.transport_files.client import SftpFolders  # noqa: PLC0415 - as above
+
+    async def deliver(self: Any, folder: str, name: str, content: bytes) -> None:
+        async with (await self._connected()).open(f"{folder}/{name}", "wb") as file:
+            await file.write(content)
+
+    swap(SftpFolders, "_deliver", deliver)
+
+
+def a_folder_away_is_a_wrong_setting() -> None:
+    """A folder that is not there ends the connector, as if somebody had to edit its settings."""
+    from connectors.sdk import ConfigurationError  # noqa: PLC0415 - as above
+    from connectors.transport_files import client  # noqa: PLC0415 - as above
+
+    swap(client, "FolderAway", ConfigurationError)
+
+
+def a_checkpoint_is_two_steps() -> None:
+    """A checkpoint is taken away, and the next one written in a transaction of its own."""
+    from hub.edge import memory  # noqa: PLC0415 - as above
+
+    put = memory.EdgeMemory._put
+
+    def in_two_steps(self: Any, connection: Any, table: Any, where: Any, values: Any) -> None:
+        if table.name == "checkpoints":
+            connection.execute(table.delete())
+            connection.connection.commit()
+        put(self, connection, table, where, values)
+
+    swap(memory.EdgeMemory, "_put", in_two_steps)
+
+
+def logs_are_not_folded_in() -> None:
+    """What SQLite has in the log beside its file stays there alone."""
+    from hub import database  # noqa: PLC0415 - as above
+
+    swap(database, "_fold_in", lambda *_: None)
+
+
+def damage_has_no_words() -> None:
+    """A damaged file is like any other trouble with a database."""
+    from hub import database  # noqa: PLC0415 - as above
+
+    swap(database, "is_damaged", lambda *_: False)
+
+
+def polls_do_not_look_back() -> None:
+    """A poll begins where the one before ended."""
+    from connectors.sdk.quirks import OverlapQuirk  # noqa: PLC0415 - as above
+
+    swap(OverlapQuirk, "since", lambda _self, newest: newest)
+
+
+def columns_are_not_looked_at() -> None:
+    """The shape of a table is taken for granted."""
+    from connectors.universal_housing.connector import UniversalHousing  # noqa: PLC0415 - as above
+
+    swap(UniversalHousing, "_columns", lambda *_: ())
+
+
+def pages_go_by_number() -> None:
+    """The pages of the referral service are asked for one after the other, whatever moves between them meanwhile."""
+    from connectors.social_care_soap.client import Casebrook  # noqa: PLC0415 - as above
+
+    ask = Casebrook.referrals_since
+
+    def by_number(self: Any, since: str, _page: int) -> Any:
+        asked, page, more = getattr(self, "by_number", (since, 0, False))
+        asked, page = (asked, page + 1) if more else (since, 1)
+        found, more = ask(self, asked, page)
+        self.by_number = asked, page, more
+        return found, more
+
+    swap(Casebrook, "referrals_since", by_number)
+    from connectors.social_care_soap import mapping  # noqa: PLC0415 - as above
+
+    swap(mapping, "is_before", lambda *_: False)
+
+
+def repeated_pages_are_followed() -> None:
+    """Pages are asked for as long as the referral service says that there are more."""
+    from connectors.social_care_soap import connector, mapping  # noqa: PLC0415 - as above
+
+    swap(connector, "_PAGES_OF_OLD", 1_000_000_000)
+    swap(mapping, "is_before", lambda *_: False)
+
+
+def names_lose_their_letters() -> None:
+    """Whatever is not in ASCII is left out of what is written."""
+    from connectors.social_care_soap import mapping as social_care  # noqa: PLC0415 - as above
+    from connectors.transport_files import mapping as transport  # noqa: PLC0415 - as above
+
+    swap(transport, "plain", lambda text, _encoding: text.encode("ascii", "ignore").decode())
+    swap(social_care, "_plain", lambda text: text.encode("ascii", "ignore").decode())
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -457,6 +639,22 @@ MUTANTS: dict[str, Callable[[], None]] = {
         class_d_is_tried_again,
         sent_is_taken_for_an_intention,
         doubts_are_kept_to_oneself,
+        unfinished_files_are_broken,
+        broken_files_are_passed_over,
+        rows_are_not_remembered,
+        one_bad_row_breaks_its_file,
+        encodings_are_guessed,
+        other_columns_are_set_aside,
+        files_are_written_under_their_name,
+        a_folder_away_is_a_wrong_setting,
+        a_checkpoint_is_two_steps,
+        logs_are_not_folded_in,
+        damage_has_no_words,
+        polls_do_not_look_back,
+        columns_are_not_looked_at,
+        pages_go_by_number,
+        repeated_pages_are_followed,
+        names_lose_their_letters,
     )
 }
 

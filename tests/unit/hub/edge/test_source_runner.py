@@ -309,6 +309,15 @@ def test_a_record_too_large_for_a_dead_letter_is_kept_and_its_letter_says_where(
     assert large in [decode_record(item.body) for item in hub.memory.held("jobs")]
 
 
+def test_what_a_connector_remarks_of_its_system_is_logged_once_and_counted(hub: Hub) -> None:
+    hub.register.answers = [Batch(records=(), checkpoint={"place": 0}, remarks=("jobs has a column more.",))]
+
+    with capture_logs() as lines:
+        hub.read(lambda: [job(7001)])
+
+    assert [line["reason"] for line in lines if line.get("outcome") == "remarked"] == ["jobs has a column more."]
+
+
 READ = [
     None,
     "a page",

@@ -114,6 +114,12 @@ SENTENCES: list[tuple[EntryKind, dict[str, Any], str, str]] = [
         "",
     ),
     (
+        EntryKind.RECORD_DISCARDED,
+        {"by": "J. Invented", "reason": "Nobody can read it"},
+        "A record about this case could not be read; J. Invented discarded it.",
+        "Why: Nobody can read it.",
+    ),
+    (
         EntryKind.EFFECT_UNCERTAIN,
         CHECK | {"status": "raised", "reason": "The connection was reset."},
         "Nobody knows whether “Check home” reached Housing.",
