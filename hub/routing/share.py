@@ -93,6 +93,9 @@ def route(
         bodies: cases as stored, by reference.
         world: what `step` looks up.
         partitions: of every hub topic.
+
+    Raises:
+        MemoryError: as it says; a fresh process has some.
     """
     share = Share(partition, old, records[-1].offset + 1)
     for record in records:
@@ -103,6 +106,8 @@ def route(
             _set_aside(share, record, error.code, str(error))
         except NotForThisHub as error:
             _set_aside(share, record, error.code, str(error))
+        except MemoryError:
+            raise  # the process has none left; the record is not to blame
         except Exception as error:  # noqa: BLE001 - whatever one record does to us, the ones behind it go on
             defect = Defect(record.offset, type(error).__qualname__, place_of(error))
             share.defects.append(defect)

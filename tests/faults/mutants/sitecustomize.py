@@ -243,6 +243,32 @@ def reasons_hold_values() -> None:
     swap(topics.Topic, "_why", lambda _self, value, _error: topics.UnreadableEvent("wrong-data", repr(value)))
 
 
+def nobody_is_fenced() -> None:
+    """A worker writes a position whatever stands there now."""
+    from hub.memory import postgresql  # noqa: PLC0415 - as above
+
+    def move(self: Any, sql: Any, advance: Any) -> bool:
+        query = "UPDATE progress SET next_offset=%s WHERE app=%s AND topic=%s AND part=%s"
+        sql.execute(query, (advance.new, self._app, *advance.partition))
+        return True
+
+    swap(postgresql.PostgresqlStore, "_move", move)
+
+
+def the_watchdog_sleeps() -> None:
+    """Nobody looks whether the process still does anything."""
+    from hub.health import watchdog  # noqa: PLC0415 - as above
+
+    swap(watchdog.Watchdog, "start", lambda _self: None)
+
+
+def the_workers_clock_decides() -> None:
+    """Each worker raises what is due by its own clock, right or wrong."""
+    from hub.memory import postgresql  # noqa: PLC0415 - as above
+
+    swap(postgresql, "_DUE", postgresql._DUE.replace("least(", "greatest("))
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -260,6 +286,9 @@ MUTANTS: dict[str, Callable[[], None]] = {
         topics_take_what_is_compressed,
         unknown_fields_are_refused,
         deadlines_come_early,
+        nobody_is_fenced,
+        the_watchdog_sleeps,
+        the_workers_clock_decides,
         partitions_are_not_counted,
         fetched_is_applied,
         reasons_hold_values,
