@@ -269,6 +269,29 @@ def the_workers_clock_decides() -> None:
     swap(postgresql, "_DUE", postgresql._DUE.replace("least(", "greatest("))
 
 
+def settings_pass_unread() -> None:
+    """What is wrong in a settings file counts as not said."""
+    from pydantic import BaseModel, ValidationError  # noqa: PLC0415 - as above
+
+    validate: Any = BaseModel.model_validate.__func__
+
+    def lenient(cls: Any, /, given: Any, **more: Any) -> Any:
+        try:
+            return validate(cls, given, **more)
+        except ValidationError as error:
+            if not cls.__name__.endswith("Settings"):
+                raise
+            for problem in error.errors():
+                *way, last = problem["loc"]
+                part = given
+                for step in way:
+                    part = part[step]
+                del part[last]
+            return validate(cls, given, **more)
+
+    swap(BaseModel, "model_validate", classmethod(lenient))
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -286,6 +309,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
         topics_take_what_is_compressed,
         unknown_fields_are_refused,
         deadlines_come_early,
+        settings_pass_unread,
         nobody_is_fenced,
         the_watchdog_sleeps,
         the_workers_clock_decides,
