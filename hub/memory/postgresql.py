@@ -27,6 +27,11 @@ _UPSERT_DEADLINES = """
     SELECT *, 0 FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::int[])
     ON CONFLICT (reference, task) DO UPDATE SET part=excluded.part, due_us=excluded.due_us,
         published=CASE WHEN deadlines.due_us=excluded.due_us THEN deadlines.published ELSE 0 END"""
+# Passed by the database's clock too, which is one for all workers: one of them may run ahead.
+_DUE = """
+    SELECT reference, task, due_us, part FROM deadlines
+    WHERE published=0 AND due_us <= least(%s, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AND part = ANY(%s)
+    ORDER BY due_us LIMIT %s"""
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -99,8 +104,7 @@ class PostgresqlStore:
     def due(self, parts: Collection[int], now_us: int, limit: int) -> list[DeadlineRow]:
         """See `Store`."""
         rows = self._connection.execute(
-            "SELECT reference, task, due_us, part FROM deadlines WHERE published=0 AND due_us<=%s AND part = ANY(%s) "
-            "ORDER BY due_us LIMIT %s",
+            _DUE,
             (now_us, list(parts), limit),
         )
         return [DeadlineRow(*row) for row in rows.fetchall()]

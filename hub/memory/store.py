@@ -116,7 +116,10 @@ class Store(Protocol):
         """What was set aside lately in these partitions, whichever worker had them."""
 
     def due(self, parts: Collection[int], now_us: int, limit: int) -> list[DeadlineRow]:
-        """Deadlines of these partitions that have passed and are not published, the oldest first."""
+        """Deadlines of these partitions that have passed and are not published, the oldest first.
+
+        Passed is what has passed by the worker's clock, and by the database's where that is another machine's.
+        """
 
     def mark_published(self, deadlines: Sequence[DeadlineRow]) -> None:
         """Remember that these deadlines were published, unless they have moved meanwhile."""

@@ -133,6 +133,9 @@ def route(
         partitions: of every hub topic.
         lying: first offsets of the records of these cases that lie among the dead letters.
         room: how many more records may be set aside; those that wait for another are not counted.
+
+    Raises:
+        MemoryError: as it says; a fresh process has some.
     """
     share = Share(partition, old, records[-1].offset + 1, parking=Parking.of(lying))
 
@@ -161,6 +164,8 @@ def _route_one(share: Share, record: Record, first: int, apply: Callable[[Record
         event = apply(record)
     except (UnreadableEvent, NotForThisHub) as error:
         return _Death(error.code, str(error))
+    except MemoryError:
+        raise  # the process has none left; the record is not to blame
     except Exception as error:  # noqa: BLE001 - whatever one record does to us, the ones behind it go on
         defect = Defect(record.offset, type(error).__qualname__, place_of(error))
         return _Death(

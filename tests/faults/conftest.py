@@ -46,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_RUNS] = {}
 
 
+@pytest.hookimpl(trylast=True)  # what is deselected is not run
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Every test in this folder says which fault it is about."""
     for item in items:

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -265,6 +265,17 @@ def open_origins(records: Iterable[Record]) -> set[str]:
         first, offset = said.get("first", origin), int(origin.rpartition("/")[2])
         known[first] = max(offset, known.get(first, -1))
     return {first for first, offset in tried.items() if settled.get(first, -1) < offset}
+
+
+def orders_of(updates: Iterable[Record], cases: Collection[str]) -> set[tuple[str, ...]]:
+    """In which orders these cases were told what changed, each change the first time that it was said."""
+    heard: dict[str, dict[str, str]] = {}
+    for record in updates:
+        event = json.loads(record.value or b"null")
+        if event["partitionkey"] in cases:
+            word = f"{event['data']['change']} {event['data'].get('task', '')}"
+            heard.setdefault(event["partitionkey"], {}).setdefault(event["id"], word)
+    return {tuple(words.values()) for words in heard.values()}
 
 
 def _judge_progress(verdict: Verdict, given: Sequence[Record], progress: Mapping[int, int]) -> None:

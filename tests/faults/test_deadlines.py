@@ -10,12 +10,12 @@ import pytest
 
 from hub.memory import tables
 from tests.faults.conftest import eventually
-from tests.faults.oracles import dump
+from tests.faults.oracles import dump, orders_of, statuses_of
 from tests.faults.test_worker import judged
 from tests.sites.worker import Site, Tipping, WorkerProcess
 
 Start = Callable[..., WorkerProcess]
-MONDAY, TUESDAY = (datetime(2026, 11, day, 9, 0, tzinfo=UTC) for day in (2, 3))
+MONDAY, TUESDAY = (datetime(2025, 3, day, 9, 0, tzinfo=UTC) for day in (3, 4))
 
 
 class Clock:
@@ -141,3 +141,84 @@ def test_deadlines_that_pass_while_partitions_move_are_raised_once(
         verdict = judged(site)
         assert not verdict, str(verdict)
         seen(f"{len(raised)} deadlines, {len(raised)} ids, none early")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.fault(
+    "T26",
+    "50,000 deadlines pass in the same minute, while other requests come in",
+    invariants="I9 I4",
+    oracle="O2 O4",
+    twins=("deadlines-are-drawn",),
+)
+def test_fifty_thousand_deadlines_of_one_minute_are_each_raised_once(
+    site: Site, start: Start, seen: Callable[[str], None]
+) -> None:
+    clock, number = Clock(site.folder / "clock", MONDAY), 50_000
+    requests = [Tipping(MONDAY) for _ in range(number)]
+    start(site, **clock.told)
+    for request in requests:
+        site.send(request.reported())
+    site.sent()
+    site.applies_everything(600)
+    dues = due(site)
+
+    clock.show(max(dues.values()))
+    others = [Tipping() for _ in range(200)]
+    for request in others:
+        site.send(*request.story())
+    site.sent()
+    eventually(lambda: all(statuses_of(site.database).get(each.reference) == "finished" for each in others), 600)
+    waiting = sum(not row.published for row in site.rows(tables.deadlines))
+    eventually(lambda: not site.rows(tables.deadlines), 600)
+    site.applies_everything(600)
+
+    raised = expired(site)
+    assert {case: len({id_ for id_, *_ in events}) for case, events in raised.items()} == dict.fromkeys(dues, 1)
+    verdict = judged(site)
+    assert not verdict, str(verdict)
+    seen(f"{len(raised)} deadlines, each once; {len(others)} other requests finished while {waiting} still waited")
+
+
+SHIFTS = {"an hour ahead": 3_600, "an hour behind": -3_600, "ten years ahead": 315_576_000, "five minutes ahead": 300}
+
+
+@pytest.mark.long
+@pytest.mark.fault(
+    "T48",
+    "workers whose clocks are an hour ahead, an hour behind, ten years and five minutes ahead, one after the other on one PostgreSQL",
+    invariants="I2 I3 I4 I9",
+    oracle="O2 O4",
+    twins=("the-workers-clock-decides",),
+)
+def test_a_worker_whose_clock_is_wrong_raises_nothing_early(
+    tmp_path: Path, kafka: str, postgres_url: str, start: Start, seen: Callable[[str], None]
+) -> None:
+    with closing(Site(tmp_path, kafka, postgres_url)) as site:
+        past, present = [], []
+        for shift_s in SHIFTS.values():
+            worker = start(site, HUB_CLOCK_SHIFT_S=str(shift_s))
+            past.append(Tipping(MONDAY))
+            present += [Tipping() for _ in range(5)]
+            for request in present[-4:]:
+                site.send(*request.story())
+            ask_and_apply(site, [past[-1], present[-5]])
+            # Once what is long past is raised, all the others have been looked at too.
+            eventually(lambda: past[-1].reference in expired(site))
+            site.applies_everything()
+            assert worker.stop() == 0
+
+        assert expired(site).keys() == {each.reference for each in past}
+        verdict = judged(site)
+        assert not verdict, str(verdict)
+        assert (
+            len(
+                orders_of(
+                    dump(site.kafka, "case-updates", site.begin["case-updates"]),
+                    {each.reference for each in present[1:5]},
+                )
+            )
+            == 1
+        )
+        seen(f"{', '.join(SHIFTS)}: {len(past)} deadlines raised, of {len(past) + len(present)} requests none early")

@@ -1,7 +1,9 @@
 """Faults of the group of workers and of the topics they share: a topic that grows, workers that come, go, and come back from the dead."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -9,7 +11,9 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
 from tests.faults.conftest import apply_topics, eventually
-from tests.faults.oracles import dump, progress_of, statuses_of
+from tests.faults.oracles import dump, orders_of, progress_of, statuses_of
+from tests.faults.test_long import Stream
+from tests.faults.test_worker import ask, judged
 from tests.sites.worker import PARTITIONS, Site, Tipping, WorkerProcess
 
 Start = Callable[..., WorkerProcess]
@@ -80,3 +84,87 @@ def test_on_a_topic_that_has_grown_nothing_is_consumed(site: Site, start: Start,
     assert len(waiting) == 2 * len(requests)
     assert set(statuses_of(site.database).values()) == {"open"}
     seen(f"{len(waiting)} events wait unread in {PARTITIONS + 2} partitions; refused while running and at a start")
+
+
+@pytest.mark.long
+@pytest.mark.fault(
+    "T09",
+    "a worker frozen in mid-round, its outputs sent and nothing written; another takes over; then the first wakes up",
+    invariants="I2 I3 I4",
+    oracle="O2 O4",
+    twins=("nobody-is-fenced",),
+)
+def test_a_worker_that_comes_back_from_the_dead_writes_nothing(
+    tmp_path: Path, kafka: str, postgres_url: str, start: Start, seen: Callable[[str], None]
+) -> None:
+    with closing(Site(tmp_path, kafka, postgres_url)) as site:
+        zombie = start(site, "worker.sent:1:sleep=20", site.settings_of("zombie", session_timeout_s=6))
+        zombie.says("worker ready")
+        events, begun = ask(site, 40), progress_of(site.database, site.group)
+        eventually(lambda: dump(site.kafka, "case-updates", site.begin["case-updates"]))
+        zombie.process.send_signal(signal.SIGSTOP)
+        assert progress_of(site.database, site.group) == begun
+
+        heir = start(site, settings=site.settings_of("heir", session_timeout_s=6))
+        site.applies_everything(90)
+        events += ask(site, 40)
+        site.applies_everything(90)
+        zombie.process.send_signal(signal.SIGCONT)
+        eventually(lambda: "partition read again" in said(zombie) or "worker ready" in said(zombie))
+        events += ask(site, 40)
+        site.applies_everything(90)
+        assert heir.process.poll() is None
+
+        verdict = judged(site)
+        assert not verdict, str(verdict)
+        updates = dump(site.kafka, "case-updates", site.begin["case-updates"])
+        assert len(orders_of(updates, statuses_of(site.database))) == 1
+        seen(f"{events} events, 1 zombie")
+
+
+def said(worker: WorkerProcess) -> set[str]:
+    """What a worker has said since it was last listened to."""
+    return {str(line["event"]) for line in list(worker.lines.queue)}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.fault(
+    "T20",
+    "a storm of rebalances: workers join and are killed, stopped or frozen beyond their session, again and again, under load",
+    invariants="I1 I2 I3 I4",
+    oracle="O2 O4",
+    twins=("ids-are-drawn",),
+)
+def test_a_storm_of_rebalances_loses_nothing_and_doubles_nothing(
+    tmp_path: Path, kafka: str, postgres_url: str, start: Start, seen: Callable[[str], None]
+) -> None:
+    with closing(Site(tmp_path, kafka, postgres_url)) as site:
+        names = [site.settings_of(name, session_timeout_s=6) for name in ("one", "two", "three")]
+        load, stay, turns = Stream(site, 9_000), start(site, settings=names[0]), 0
+        stay.says("worker ready")
+        load.start()
+        while load.is_alive() or turns < 6:
+            guest = start(site, settings=names[1 + turns % 2])
+            guest.says("worker ready")
+            match turns % 3:
+                case 0:
+                    guest.kill()
+                case 1:
+                    assert guest.stop() in {0, 75}
+                case 2:
+                    stay.process.send_signal(signal.SIGSTOP)
+                    eventually(lambda: "worker ready" in said(guest), 180)  # all partitions are its own now  # noqa: B023 - at once
+                    stay.process.send_signal(signal.SIGCONT)
+                    assert guest.stop() in {0, 75}
+            turns += 1
+            if stay.process.poll() is not None:  # it was frozen for longer than its watchdog lets it be
+                assert stay.process.poll() == 75
+                stay = start(site, settings=names[0])
+        site.applies_everything(600)
+
+        verdict = judged(site)
+        assert not verdict, str(verdict)
+        updates = dump(site.kafka, "case-updates", site.begin["case-updates"])
+        assert len(orders_of(updates, statuses_of(site.database))) == 1
+        seen(f"{load.sent} events, {turns} workers came and went")

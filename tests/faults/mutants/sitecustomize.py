@@ -599,6 +599,55 @@ def names_lose_their_letters() -> None:
     swap(social_care, "_plain", lambda text: text.encode("ascii", "ignore").decode())
 
 
+def nobody_is_fenced() -> None:
+    """A worker writes a position whatever stands there now."""
+    from hub.memory import postgresql  # noqa: PLC0415 - as above
+
+    def move(self: Any, sql: Any, advance: Any) -> bool:
+        query = "UPDATE progress SET next_offset=%s WHERE app=%s AND topic=%s AND part=%s"
+        sql.execute(query, (advance.new, self._app, *advance.partition))
+        return True
+
+    swap(postgresql.PostgresqlStore, "_move", move)
+
+
+def the_watchdog_sleeps() -> None:
+    """Nobody looks whether the process still does anything."""
+    from hub.health import watchdog  # noqa: PLC0415 - as above
+
+    swap(watchdog.Watchdog, "start", lambda _self: None)
+
+
+def the_workers_clock_decides() -> None:
+    """Each worker raises what is due by its own clock, right or wrong."""
+    from hub.memory import postgresql  # noqa: PLC0415 - as above
+
+    swap(postgresql, "_DUE", postgresql._DUE.replace("least(", "greatest("))
+
+
+def settings_pass_unread() -> None:
+    """What is wrong in a settings file counts as not said."""
+    from pydantic import BaseModel, ValidationError  # noqa: PLC0415 - as above
+
+    validate: Any = vars(BaseModel)["model_validate"].__func__
+
+    def lenient(cls: Any, /, given: Any, **more: Any) -> Any:
+        try:
+            return validate(cls, given, **more)
+        except ValidationError as error:
+            if not cls.__name__.endswith("Settings"):
+                raise
+            for problem in error.errors():
+                *way, last = problem["loc"]
+                part = given
+                for step in way:
+                    part = part[step]
+                del part[last]
+            return validate(cls, given, **more)
+
+    swap(BaseModel, "model_validate", classmethod(lenient))
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -624,6 +673,10 @@ MUTANTS: dict[str, Callable[[], None]] = {
         topics_take_what_is_compressed,
         unknown_fields_are_refused,
         deadlines_come_early,
+        settings_pass_unread,
+        nobody_is_fenced,
+        the_watchdog_sleeps,
+        the_workers_clock_decides,
         partitions_are_not_counted,
         fetched_is_applied,
         reasons_hold_values,

@@ -352,6 +352,20 @@ def test_a_defect_of_the_hub_sets_one_record_aside_and_tells_no_value(
     assert routed(world, other.partition, [other.record(0, other.reported())]).set_aside == {}
 
 
+def test_a_process_without_memory_blames_no_record(
+    world: World, new_case: NewCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = new_case("one")
+
+    def out_of_memory(*_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr("hub.routing.share.step", out_of_memory)
+
+    with pytest.raises(MemoryError):
+        routed(world, case.partition, [case.record(0, case.reported())])
+
+
 def test_a_deadline_keeps_the_very_moment_the_case_knows_it_by() -> None:
     due = datetime(2026, 11, 6, 16, 30, 0, 123457, tzinfo=UTC)
 
