@@ -105,15 +105,15 @@ class TransportFiles(SourceConnector[Settings], SinkConnector[Settings]):
             raise ConfigurationError(f"transport_files: no dataset {dataset}; there is one: {DATASET}.")
         seen, growing = Seen.of(after), set[Found]()
         for file in self._unread(seen):
-            content = self._server.fetch("outbound", file.name)
-            if content is None:
-                continue  # tidied away since the listing; the next file repeats its rows
-            try:
-                records = seen.news(file, content, self.settings, may_grow=file not in self._growing)
-            except BrokenFile:
-                growing.add(file)
-            else:
-                yield Batch(records=records, checkpoint=seen.checkpoint())
+            with self._server.fetch("outbound", file.name) as content:
+                if content is None:
+                    continue  # tidied away since the listing; the next file repeats its rows
+                try:
+                    records = seen.news(file, content, self.settings, may_grow=file not in self._growing)
+                except BrokenFile:
+                    growing.add(file)
+                    continue
+            yield Batch(records=records, checkpoint=seen.checkpoint())
         self._growing = growing
         if records := seen.refusals(self._server.listing("rejected")):
             yield Batch(records=records, checkpoint=seen.checkpoint())

@@ -1,4 +1,4 @@
-"""Reading a results file, and remembering what was read. Pure: bytes and a checkpoint in, records and a checkpoint out.
+"""Reading a results file, and remembering what was read. Pure: a file and a checkpoint in, records and a checkpoint out.
 
 Each file repeats the rows of some days, so most were read before. The rows of a booking that go on where those of the file before ended are
 no news; a row's position names the file and line it was news in. So a booking that goes from A to B and back to A says so three times, and
@@ -7,17 +7,21 @@ a row that ten files repeat says it once, whether a file gives a booking's last 
 
 import csv
 import hashlib
-import io
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from itertools import islice
+from typing import Any, BinaryIO, NamedTuple, Self
 
 from connectors.sdk import Checkpoint, ContractBroken, LegacyRecord
+from connectors.sdk.lines import lines_of
 from connectors.transport_files.rules import FileRules
 
 DATASET = "results"
+_BEGINNING = 4096
+_DIGITS = 24
+_AT_ONCE = 64 * 1024
 
 
 class Found(NamedTuple):
@@ -38,7 +42,7 @@ class Fault(StrEnum):
     NO_TRAILER = "its last line is no trailer: it was cut. Ask the depot for it again."
     NO_HEADER = "no header line with every name in columns. Set columns to what the depot sends."
     COUNT = "its trailer gives another number of rows than it holds. Ask the depot for it again."
-    ROW = "this row has not one value for each header. Ask the depot to correct it."
+    ROW = "this row has not one value for each header, or is far too long. Ask the depot to correct it."
 
 
 class BrokenFile(Exception):
@@ -49,34 +53,60 @@ class BrokenFile(Exception):
         self.fault = fault
 
 
-def read_rows(content: bytes, rules: FileRules) -> Iterator[tuple[int, dict[str, str] | None]]:
-    """The rows of a results file with their numbers, under our names; None for a row that has not one value for each header.
+def read_rows(file: BinaryIO, rules: FileRules) -> Iterator[tuple[int, dict[str, str] | None]]:
+    """The rows of a results file with their numbers, under our names; None for one that has not one value for each header.
+
+    Read twice, for a file without its trailer is used not at all, and never held: however large it is, and whatever it has for a line,
+    no more than a row is in memory.
 
     Raises:
         BrokenFile: before the first row.
     """
-    if content.lstrip()[:1] == b"<":
+    headers, many = _framed(file, rules)
+    names = {heading: ours for ours, heading in rules.columns.model_dump().items()}
+    for number, row in enumerate(islice(_values(file, rules), 1, many + 1), start=1):
+        whole = dict(zip(headers, row, strict=True)) if len(row) == len(headers) else None
+        yield number, whole and {ours: whole[heading] for heading, ours in names.items()}
+
+
+def _framed(file: BinaryIO, rules: FileRules) -> tuple[list[str], int]:
+    """The headers of a results file, and how many rows it has, by its trailer and by count.
+
+    Raises:
+        BrokenFile: it is not what was agreed.
+    """
+    file.seek(0)
+    if file.read(_BEGINNING).lstrip()[:1] == b"<":
         raise BrokenFile(Fault.PAGE)
+    headers, last, lines = None, [""], 0
+    for lines, last in enumerate(_values(file, rules), start=1):  # noqa: B007 - the last of both is what is wanted
+        headers = headers or [heading.strip() for heading in last]
+    if last[0].strip() != rules.trailer_mark:
+        raise BrokenFile(Fault.NO_TRAILER)
+    if headers is None or not set(rules.columns.model_dump().values()) <= set(headers):
+        raise BrokenFile(Fault.NO_HEADER)
+    if [count.strip() for count in last[1:2]] != [str(lines - 2)]:
+        raise BrokenFile(Fault.COUNT)
+    return headers, lines - 2
+
+
+def _values(file: BinaryIO, rules: FileRules) -> Iterator[list[str]]:
+    """The values of every line that is not blank, from the beginning."""
+    file.seek(0)
     try:
-        text = rules.encoding.decode(content, "results")
-        values = csv.reader(io.StringIO(text, newline=""), delimiter=rules.delimiter)
-        lines = [line for line in values if any(map(str.strip, line))]
+        values = csv.reader(_text(file, rules), delimiter=rules.delimiter)
+        yield from (line for line in values if any(map(str.strip, line)))
     except ContractBroken:
         raise BrokenFile(Fault.ENCODING) from None
     except csv.Error:
         raise BrokenFile(Fault.NOT_CSV) from None
-    if not lines or lines[-1][0].strip() != rules.trailer_mark:
-        raise BrokenFile(Fault.NO_TRAILER)
-    headers = [heading.strip() for heading in lines[0]]
-    names = {heading: ours for ours, heading in rules.columns.model_dump().items()}
-    if not names.keys() <= set(headers):
-        raise BrokenFile(Fault.NO_HEADER)
-    rows, counted = lines[1:-1], lines[-1][1:2]
-    if [count.strip() for count in counted] != [str(len(rows))]:
-        raise BrokenFile(Fault.COUNT)
-    for number, row in enumerate(rows, start=1):
-        whole = dict(zip(headers, row, strict=True)) if len(row) == len(headers) else None
-        yield number, whole and {ours: whole[heading] for heading, ours in names.items()}
+
+
+def _text(file: BinaryIO, rules: FileRules) -> Iterator[str]:
+    """The lines of a file as text; in the place of one that is far too long stands one with too many values, which is nobody's row."""
+    too_many = rules.delimiter.join("?" * 100)
+    for line in lines_of(file):
+        yield (too_many if line.content is None else rules.encoding.decode(line.content, "results")) + "\n"
 
 
 @dataclass
@@ -112,16 +142,16 @@ class Seen:
         """Whether nothing about a file has changed since it was read."""
         return self.files.get(file.name, [])[:2] == [file.size, file.modified]
 
-    def news(self, file: Found, content: bytes, rules: FileRules, *, may_grow: bool) -> tuple[LegacyRecord, ...]:
+    def news(self, file: Found, content: BinaryIO, rules: FileRules, *, may_grow: bool) -> tuple[LegacyRecord, ...]:
         """What a file says that was not known; it is remembered as read. One that cannot be read is a record that says so.
 
         Raises:
             BrokenFile: it has no trailer, and `may_grow`: nothing is remembered, look again.
         """
-        digest = _hash(content)
+        digest = _hash_of(content)
         known = any(facts[2] == digest for facts in self.files.values())
         try:
-            records = () if known else tuple(self._changed_rows(file, content, rules))
+            records = () if known else tuple(self._changed_rows(file, read_rows(content, rules), digest))
         except BrokenFile as error:
             if may_grow and error.fault is Fault.NO_TRAILER:
                 raise
@@ -129,8 +159,10 @@ class Seen:
         self.files[file.name] = [file.size, file.modified, digest]
         return records
 
-    def _changed_rows(self, file: Found, content: bytes, rules: FileRules) -> Iterator[LegacyRecord]:
-        rows = list(read_rows(content, rules))
+    def _changed_rows(
+        self, file: Found, read: Iterator[tuple[int, dict[str, str] | None]], digest: str
+    ) -> Iterator[LegacyRecord]:
+        rows = list(read)
         hashes: dict[str, list[str]] = {}
         for _, row in rows:
             if row:
@@ -138,7 +170,7 @@ class Seen:
         repeated = {booking: _repeated(self.rows.get(booking, ["", []])[1], now) for booking, now in hashes.items()}
         for number, row in rows:
             if row is None:
-                yield _faulty(f"{file.name}, row {number}", f"{file.name}|{number}|{_hash(content)}", Fault.ROW)
+                yield _faulty(f"{file.name}, row {number}", f"{file.name}|{number}|{digest}", Fault.ROW)
                 continue
             booking = row["booking"].strip()
             if repeated[booking]:
@@ -191,5 +223,13 @@ def _row_hash(row: Mapping[str, str]) -> str:
     return _hash(repr(sorted(row.items())).encode())
 
 
+def _hash_of(file: BinaryIO) -> str:
+    file.seek(0)
+    digest = hashlib.sha256()
+    while piece := file.read(_AT_ONCE):
+        digest.update(piece)
+    return digest.hexdigest()[:_DIGITS]
+
+
 def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:24]
+    return hashlib.sha256(content).hexdigest()[:_DIGITS]

@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -184,6 +185,27 @@ def extracts_begin_anew() -> None:
     swap(full_extracts.FullExtracts, "_pending", dropped)
 
 
+def extracts_are_held_whole() -> None:
+    """All rows of an extract are read before the first is remembered."""
+    from hub.edge import full_extracts  # noqa: PLC0415 - as above
+
+    rows_of = full_extracts._extract
+
+    def whole(answer: Any) -> Any:
+        found = rows_of(answer)
+        return replace(found, rows=list(found.rows))
+
+    swap(full_extracts, "_extract", whole)
+
+
+def lines_are_of_any_length() -> None:
+    """A line is read to its end, however far that is."""
+    from connectors.sdk import lines  # noqa: PLC0415 - as above
+
+    read = lines.lines_of
+    swap(lines, "lines_of", lambda file: read(file, longest=10**12))
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -202,6 +224,8 @@ MUTANTS: dict[str, Callable[[], None]] = {
         tripwire_is_off,
         news_is_forgotten_first,
         extracts_begin_anew,
+        extracts_are_held_whole,
+        lines_are_of_any_length,
     )
 }
 

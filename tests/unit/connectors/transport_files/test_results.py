@@ -1,5 +1,6 @@
 """Results files repeat days, arrive late, half or broken; every row is heard once and none is lost."""
 
+import io
 import json
 
 import pytest
@@ -37,7 +38,7 @@ def csv_of(*rows: dict[str, str], header: tuple[str, ...] = HEADER, counted: int
 def read(seen: Seen, hour: int, content: bytes, *, may_grow: bool = False) -> tuple[LegacyRecord, ...]:
     """Read a file of a certain hour."""
     file = Found(f"RESULTS_20261103_{hour:02}0000.csv", len(content), hour * 3600)
-    return seen.news(file, content, RULES, may_grow=may_grow)
+    return seen.news(file, io.BytesIO(content), RULES, may_grow=may_grow)
 
 
 def heard(records: tuple[LegacyRecord, ...]) -> list[str]:
@@ -132,6 +133,15 @@ def test_a_bad_row_is_set_aside_alone() -> None:
 
     assert heard((first, last)) == ["TB1 ACC", "TB3 ACC"]
     assert "RESULTS_20261103_090000.csv, row 2: this row has not one value for each header" in reason((bad,))
+
+
+def test_a_line_that_is_far_too_long_is_set_aside_alone() -> None:
+    content = csv_of(row("TB1", "ACC"), row("TB2", "ACC", name="x" * 300_000), row("TB3", "ACC"))
+
+    first, bad, last = read(Seen(), 9, content)
+
+    assert heard((first, last)) == ["TB1 ACC", "TB3 ACC"]
+    assert "row 2: this row has not one value for each header, or is far too long" in reason((bad,))
 
 
 def test_a_file_that_may_still_grow_is_left_for_the_next_look() -> None:
