@@ -14,6 +14,7 @@ from tests.faults.test_connectors import ends
 from tests.sites.open_jobs import OpenJobsSite
 from tests.sites.worker import PARTITIONS
 
+pytestmark = pytest.mark.timeout(400)
 MB = 1024 * 1024
 MORE_MB = 30
 """By so much may the peak be above that of a small file: pages on their way, the caches of a database, and no list that is held whole."""

@@ -14,6 +14,8 @@ from tests.faults.test_connectors import ends
 from tests.sites.open_jobs import OpenJobsSite
 from tests.sites.worker import PARTITIONS
 
+pytestmark = pytest.mark.timeout(400)
+"""Nothing may hang, and a machine that does other things besides is slow to start ten processes."""
 Seen = Callable[[str], None]
 CALM = {"speaks": "always", "speaks_every_s": 86_400}
 STEPS = (
