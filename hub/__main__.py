@@ -15,6 +15,7 @@ COMMANDS = {
     "worker": "Run the worker that routes cases",
     "web": "Run the pages and the API",
     "connector": "Run, check and list connectors",
+    "feeds": "Say how every feed is: silent, away, held, or as it should be",
     "journey": "Check, draw and simulate journeys",
     "topics": "Plan and make the topics",
     "broker": "Run a local Apache Kafka",

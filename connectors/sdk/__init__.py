@@ -23,6 +23,7 @@ from connectors.sdk.contract import (
     SourceConnector,
     UnreadableRow,
 )
+from connectors.sdk.encoding import EncodingQuirk
 from connectors.sdk.errors import (
     ConfigurationError,
     ConnectorError,
@@ -36,7 +37,6 @@ from connectors.sdk.manifest import Dataset, Delivery, Manifest, Surface, load_m
 from connectors.sdk.mapping import CodeTable
 from connectors.sdk.quirks import (
     DateQuirk,
-    EncodingQuirk,
     FlagQuirk,
     IdentifierQuirk,
     MomentQuirk,

@@ -76,19 +76,23 @@ class Batch:
     remarks: tuple[str, ...] = ()
 
 
+KEY_AT_MOST = 200
+"""Characters of a row's key: every database can find a row by so many."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One row of a full extract.
 
     Attributes:
-        key: the row's own key there, trimmed; no two rows of an extract have the same.
+        key: the row's own key there, trimmed, of 1 to 200 characters; no two rows of an extract have the same.
         values: as a record's.
         keeps: what `translate` needs to know of it once it is deleted. The hub keeps this for as long as the row is there, and nothing else
             of it, so give what that takes and no more.
 
     Raises:
         TypeError: the key is no text.
-        ValueError: it is text that cannot be stored.
+        ValueError: it is empty, too long, or text that cannot be stored.
     """
 
     key: str
@@ -97,6 +101,8 @@ class Row:
 
     def __post_init__(self) -> None:
         _refuse_unless_text(self, "key", stored=True)
+        if not 1 <= len(self.key) <= KEY_AT_MOST:
+            raise ValueError(f"The key of a Row has {len(self.key)} characters; it has 1 to {KEY_AT_MOST}.")
 
 
 @dataclass(frozen=True, kw_only=True)

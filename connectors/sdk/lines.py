@@ -1,4 +1,7 @@
-"""Lines of a file, one at a time, each no longer than agreed: whatever the file holds, no more than that is in memory."""
+r"""Lines of a file, one at a time, each no longer than agreed: whatever the file holds, no more than that is in memory.
+
+A line ends with \n, \r\n or \r, whichever a system writes, mixed or not.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,6 +9,7 @@ from typing import BinaryIO
 
 LONGEST_LINE = 256 * 1024
 """Bytes of a line of records. The widest interface file we know of has 4,000; a line this long is a file that lost its line ends."""
+_AT_ONCE = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -24,17 +28,23 @@ class Line:
 
 
 def lines_of(file: BinaryIO, longest: int = LONGEST_LINE) -> Iterator[Line]:
-    r"""Every line of a file, ended by \n or \r\n; the last may have no end."""
-    number = 0
-    while piece := file.readline(longest + 2):
-        number += 1
-        length, whole = len(piece), piece.endswith(b"\n") or len(piece) < longest + 2
-        content = piece.removesuffix(b"\n").removesuffix(b"\r") if whole else b""
-        if not whole:
-            while rest := file.readline(longest):
-                length += len(rest)
-                if rest.endswith(b"\n"):
-                    break
-        else:
-            length = len(content)
-        yield Line(number, content if whole and length <= longest else None, length)
+    """Every line of a file; the last may have no end."""
+    number, skipped, rest = 0, 0, b""
+    while chunk := file.read(_AT_ONCE):
+        pieces = (rest + chunk).splitlines(keepends=True)
+        # What has no end yet goes on in the next chunk; so may an end of two bytes.
+        rest = b"" if pieces[-1].endswith(b"\n") else pieces.pop()
+        for piece in pieces:
+            number += 1
+            yield _line(number, piece, skipped, longest)
+            skipped = 0
+        if len(rest) > longest + 1 and not rest.endswith(b"\r"):
+            skipped, rest = skipped + len(rest), b""
+    if rest or skipped:
+        yield _line(number + 1, rest, skipped, longest)
+
+
+def _line(number: int, piece: bytes, skipped: int, longest: int) -> Line:
+    content = piece.rstrip(b"\r\n") if piece.endswith((b"\n", b"\r")) else piece
+    length = skipped + len(content)
+    return Line(number, None if skipped or length > longest else content, length)

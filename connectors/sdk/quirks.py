@@ -12,7 +12,6 @@ Every reader answers None for what is missing (blank, sentinel, placeholder) and
 never the value. The oddities are real: `research/domain.md` sections 1 and 2 name the systems they were seen in.
 """
 
-import codecs
 import re
 from abc import abstractmethod
 from datetime import UTC, date, datetime, time, timedelta
@@ -24,7 +23,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, model_validator
 
 from connectors.sdk.contract import LegacyRecord
-from connectors.sdk.errors import ContractBroken, TranslationError
+from connectors.sdk.errors import TranslationError
 from connectors.sdk.settings import SettingsSection
 
 T = TypeVar("T")
@@ -327,59 +326,6 @@ class WidthQuirk(SettingsSection):
 
     def _size(self, text: str) -> int:
         return len(text) if self.unit is WidthUnit.CHARACTERS else len(text.encode(self.encoding, "replace"))
-
-
-_MARKS = {"utf-8": (codecs.BOM_UTF8,), "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
-
-
-class EncodingQuirk(SettingsSection):
-    """How a legacy system's files are encoded."""
-
-    encoding: str = "cp1252"
-    """Python's name of the encoding: cp1252, utf-8, us-ascii."""
-
-    def decode(self, content: bytes, what: str) -> str:
-        """A whole file as text, a byte-order mark removed.
-
-        Raises:
-            ContractBroken: it is not in this encoding, or begins with the mark of another; `what` names the file.
-        """
-        self._refuse_mark_of_another(content, what)
-        try:
-            return content.decode(self.encoding).removeprefix("\ufeff")
-        except UnicodeDecodeError as error:
-            raise ContractBroken(
-                f"{what}: not {self.encoding} text (byte {error.start}). Set encoding to what the supplier really sends."
-            ) from None
-
-    def decode_marked(self, content: bytes, what: str) -> str:
-        """As `decode`, but a byte that is none of this encoding is marked (`is_marked`), so that only what it stands in is set aside.
-
-        Raises:
-            ContractBroken: as `decode`, where single bytes cannot be told apart.
-        """
-        self._refuse_mark_of_another(content, what)
-        try:
-            return content.decode(self.encoding, "surrogateescape").removeprefix("\ufeff")
-        except UnicodeDecodeError:
-            return self.decode(content, what)
-
-    def _refuse_mark_of_another(self, content: bytes, what: str) -> None:
-        declared = codecs.lookup(self.encoding).name
-        for family, marks in _MARKS.items():
-            if content.startswith(marks) and not declared.startswith(family):
-                raise ContractBroken(
-                    f"{what}: begins with the mark of {family}, not of {self.encoding}. Set encoding to what the supplier really sends."
-                )
-
-    @staticmethod
-    def is_marked(text: str) -> bool:
-        """Whether a byte in this text was none of the encoding."""
-        return not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text)
-
-    def encode(self, text: str) -> bytes:
-        """Text for a file; a character that the encoding lacks becomes a question mark, as the legacy system would show it."""
-        return text.encode(self.encoding, "replace")
 
 
 class OverlapQuirk(SettingsSection):

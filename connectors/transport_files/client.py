@@ -5,9 +5,11 @@ Knows files and folders, not what is in them. The connection is kept between cal
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import asyncssh
 
@@ -50,9 +52,16 @@ class SftpFolders:
         """The files of a folder, which is named by its setting: outbound."""
         return self._run(self._listing(self._path(folder)), folder)
 
-    def fetch(self, folder: str, name: str) -> bytes | None:
-        """A whole file; None when it is gone, because somebody tidied up."""
-        return self._run(self._fetch(f"{self._path(folder)}/{name}"), folder)
+    @contextmanager
+    def fetch(self, folder: str, name: str) -> Iterator[BinaryIO | None]:
+        """A whole file, on our disk for as long as the `with` lasts: it may be larger than memory. None when somebody tidied it up."""
+        with TemporaryDirectory(prefix="hub-transport-files-") as here:
+            copy = Path(here) / "copy"
+            if not self._run(self._fetch(f"{self._path(folder)}/{name}", copy), folder):
+                yield None
+                return
+            with copy.open("rb") as file:
+                yield file
 
     def exists(self, folder: str, name: str) -> bool:
         """Whether there is a file of that name."""
@@ -160,13 +169,13 @@ class SftpFolders:
             if entry.attrs.type != asyncssh.FILEXFER_TYPE_DIRECTORY
         ]
 
-    async def _fetch(self, path: str) -> bytes | None:
+    async def _fetch(self, path: str, copy: Path) -> bool:
         sftp = await self._connected()
         try:
-            async with sftp.open(path, "rb") as file:
-                return cast("bytes", await file.read())  # asyncssh's annotation knows no binary files
+            await sftp.get(path, str(copy))
         except asyncssh.SFTPNoSuchFile:
-            return None
+            return False
+        return True
 
     async def _exists(self, folder: str, name: str) -> bool:
         sftp = await self._connected()

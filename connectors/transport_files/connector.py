@@ -106,16 +106,16 @@ class TransportFiles(SourceConnector[Settings], SinkConnector[Settings]):
             raise ConfigurationError(f"transport_files: no dataset {dataset}; there is one: {DATASET}.")
         seen, unfinished, now = Seen.of(after), dict[Found, float](), self._clock()
         for file in self._unread(seen):
-            content = self._server.fetch("outbound", file.name)
-            if content is None:
-                continue  # tidied away since the listing; the next file repeats its rows
-            since = self._unfinished.get(file, now)
-            try:
-                news = seen.news(file, content, self.settings, may_grow=now - since < self.settings.unfinished_s)
-            except BrokenFile:
-                unfinished[file] = since
-            else:
-                yield Batch(records=news.records, checkpoint=seen.checkpoint(), remarks=news.remarks)
+            with self._server.fetch("outbound", file.name) as content:
+                if content is None:
+                    continue  # tidied away since the listing; the next file repeats its rows
+                since = self._unfinished.get(file, now)
+                try:
+                    news = seen.news(file, content, self.settings, may_grow=now - since < self.settings.unfinished_s)
+                except BrokenFile:
+                    unfinished[file] = since
+                    continue
+            yield Batch(records=news.records, checkpoint=seen.checkpoint(), remarks=news.remarks)
         self._unfinished = unfinished
         if records := seen.refusals(self._server.listing("rejected")):
             yield Batch(records=records, checkpoint=seen.checkpoint())

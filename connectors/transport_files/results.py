@@ -1,4 +1,4 @@
-"""Reading a results file, and remembering what was read. Pure: bytes and a checkpoint in, records and a checkpoint out.
+"""Reading a results file, and remembering what was read. Pure: a file and a checkpoint in, records and a checkpoint out.
 
 Each file repeats the rows of some days, so most were read before. The rows of a booking that go on where those of the file before ended are
 no news; a row's position names the file and line it was news in. So a booking that goes from A to B and back to A says so three times, and
@@ -8,18 +8,22 @@ that was made after it, only rows that no file has said are news.
 
 import csv
 import hashlib
-import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from itertools import islice
+from typing import Any, BinaryIO, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from connectors.sdk import Checkpoint, ContractBroken, EncodingQuirk, LegacyRecord
 from connectors.transport_files.rules import FileRules
 
 DATASET = "results"
+_BEGINNING = 4096
+_DIGITS = 24
+_AT_ONCE = 64 * 1024
+_TOO_MANY = 100
 
 
 class Found(NamedTuple):
@@ -53,7 +57,7 @@ class Fault(StrEnum):
     NO_TRAILER = "its last line is no trailer: it was cut. Ask the depot for it again."
     NO_HEADER = "no header line with the names in columns. Set columns to what the depot sends."
     COUNT = "its trailer gives another number of rows than it holds. Ask the depot for it again."
-    ROW = "this row has not one value for each header. Ask the depot to correct it."
+    ROW = "this row has not one value for each header, or is far too long. Ask the depot to correct it."
     CHARACTER = "a byte of this row is none of the declared encoding. Ask the depot to correct it, or set encoding to what it really sends."
 
     @property
@@ -86,56 +90,69 @@ class Row(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """A results file, taken apart.
+    """A results file, of which it is known that it is whole.
 
     Attributes:
         headings: of its columns, in its own order.
-        rows: between header and trailer.
+        rows: between header and trailer; read as they are asked for, so that no more than one is in memory.
     """
 
     headings: Sequence[str]
-    rows: Sequence[Row]
+    rows: Iterator[Row]
 
 
-def read_sheet(name: str, content: bytes, rules: FileRules) -> Sheet:
-    """A results file.
+def read_sheet(name: str, file: BinaryIO, rules: FileRules) -> Sheet:
+    """A results file. It is gone through twice: without its trailer nothing of it is used, and it may be too large to be held.
 
     Raises:
         BrokenFile: it is not as agreed, or not yet.
         ContractBroken: it is whole, and has other columns than were agreed.
     """
-    if content.lstrip()[:1] == b"<":
-        raise BrokenFile(Fault.PAGE)
-    lines = list(_lines(content, rules))
-    if lines and any(map(_unwritable, lines[0][1])):
-        raise BrokenFile(Fault.ENCODING)
-    if not lines or lines[-1][1][0].strip() != rules.trailer_mark:
-        raise BrokenFile(Fault.NO_TRAILER)
-    headings = [heading.strip() for heading in lines[0][1]]
+    headings, many = _framed(file, rules)
     names = {heading: ours for ours, heading in rules.columns.model_dump().items()}
-    if not names.keys() & set(headings):
-        raise BrokenFile(Fault.NO_HEADER)
     if unclear := [heading for heading in names if headings.count(heading) != 1]:
         others = ", ".join(sorted(set(headings) - names.keys())) or "none"
         raise ContractBroken(
             f"{name}: not one column {', '.join(unclear)}; columns that no setting names: {others}. It waits where it is: set columns "
             "to what the depot sends now, and start the connector again."
         )
-    rows, counted = lines[1:-1], lines[-1][1][1:2]
-    if [count.strip() for count in counted] != [str(len(rows))]:
+    between = islice(_lines(file, rules), 1, many + 1)
+    return Sheet(headings, (_row(line, values, headings, names) for line, values in between))
+
+
+def _framed(file: BinaryIO, rules: FileRules) -> tuple[list[str], int]:
+    """The headings of a results file, and how many rows it has, by its trailer and by count.
+
+    Raises:
+        BrokenFile: it is no results file, or not a whole one.
+    """
+    file.seek(0)
+    if file.read(_BEGINNING).lstrip()[:1] == b"<":
+        raise BrokenFile(Fault.PAGE)
+    headings, last, lines = list[str](), [""], 0
+    for _, last in _lines(file, rules):
+        if not lines and any(map(_unwritable, last)):
+            raise BrokenFile(Fault.ENCODING)
+        headings = headings or [heading.strip() for heading in last]
+        lines += 1
+    if last[0].strip() != rules.trailer_mark:
+        raise BrokenFile(Fault.NO_TRAILER)
+    if not set(rules.columns.model_dump().values()) & set(headings):
+        raise BrokenFile(Fault.NO_HEADER)
+    if [count.strip() for count in last[1:2]] != [str(lines - 2)]:
         raise BrokenFile(Fault.COUNT)
-    return Sheet(headings, [_row(line, values, headings, names) for line, values in rows])
+    return headings, lines - 2
 
 
-def _lines(content: bytes, rules: FileRules) -> Iterator[tuple[int, list[str]]]:
+def _lines(file: BinaryIO, rules: FileRules) -> Iterator[tuple[int, list[str]]]:
     """The lines that are not blank, with where they begin: a value in quotes may run over several.
 
     Raises:
         BrokenFile: it is not in the declared encoding at all, or no CSV.
     """
+    file.seek(0)
     try:
-        text = rules.encoding.decode_marked(content, "results")
-        values, ended = csv.reader(io.StringIO(text, newline=""), delimiter=rules.delimiter), 0
+        values, ended = csv.reader(_text(file, rules), delimiter=rules.delimiter), 0
         for line in values:
             if any(map(str.strip, line)):
                 yield ended + 1, line
@@ -144,6 +161,12 @@ def _lines(content: bytes, rules: FileRules) -> Iterator[tuple[int, list[str]]]:
         raise BrokenFile(Fault.ENCODING) from None
     except csv.Error:
         raise BrokenFile(Fault.NOT_CSV) from None
+
+
+def _text(file: BinaryIO, rules: FileRules) -> Iterator[str]:
+    """The lines of a file as text; in the place of one that is far too long stands one with too many values, which is nobody's row."""
+    for line in rules.encoding.lines(file, "results"):
+        yield (rules.delimiter.join([f"{line.length} bytes"] * _TOO_MANY) if line.text is None else line.text) + "\n"
 
 
 def _row(line: int, found: list[str], headings: list[str], names: Mapping[str, str]) -> Row:
@@ -203,14 +226,14 @@ class Seen:
         """Whether nothing about a file has changed since it was read."""
         return self.files.get(file.name, [])[:2] == [file.size, file.modified]
 
-    def news(self, file: Found, content: bytes, rules: FileRules, *, may_grow: bool) -> "News":
+    def news(self, file: Found, content: BinaryIO, rules: FileRules, *, may_grow: bool) -> "News":
         """What a file says that was not known; it is remembered as read. One that cannot be used is a record that says so.
 
         Raises:
             BrokenFile: it cannot be used, and `may_grow`: nothing is remembered, look again.
             ContractBroken: it has other columns than were agreed: nothing is remembered.
         """
-        digest = _hash(content)
+        digest = _hash_of(content)
         remarks: tuple[str, ...] = ()
         made = file.made(rules)
         made = file.modified if made is None else made
@@ -219,7 +242,7 @@ class Seen:
                 records: tuple[LegacyRecord, ...] = ()
             else:
                 sheet = read_sheet(file.name, content, rules)
-                records = tuple(self._changed_rows(file.name, made, sheet.rows))
+                records = tuple(self._changed_rows(file.name, made, list(sheet.rows)))
                 remarks = self._new_columns(file.name, sheet.headings)
         except BrokenFile as error:
             if may_grow:
@@ -327,5 +350,13 @@ def _owner(row: Row) -> str:
     return row.digest if row.fault is not None else row.values["booking"].strip()
 
 
+def _hash_of(file: BinaryIO) -> str:
+    file.seek(0)
+    digest = hashlib.sha256()
+    while piece := file.read(_AT_ONCE):
+        digest.update(piece)
+    return digest.hexdigest()[:_DIGITS]
+
+
 def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:24]
+    return hashlib.sha256(content).hexdigest()[:_DIGITS]

@@ -17,23 +17,25 @@ a position is made of key, the number of the extract, and the hash.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, delete, exists, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from connectors.sdk.contract import Change, Checkpoint, LegacyRecord, Row, UnreadableRow
+from connectors.sdk import contract
+from connectors.sdk.contract import Change, Checkpoint, LegacyRecord, UnreadableRow
 from connectors.sdk.errors import ContractBroken
 from connectors.sdk.records import decode_values, encode_values
 from hub.edge.tables import checkpoints, extract_news, extract_rows, extracts
 
-_SWEEP = 20_000
-"""Rows that are forgotten in one transaction."""
+_NOTED_TOGETHER = 2_000
+_SWEPT_TOGETHER = 20_000
+"""Rows in one transaction. On SQLite everybody else who writes waits for its end, so each is short."""
 
 
 class Phase(StrEnum):
@@ -103,19 +105,19 @@ class Extracts:
             assert key is not None
             return self._by_id(connection, key[0])
 
-    def load(self, taken: Taken, before: Taken | None, page: Sequence[Row | UnreadableRow]) -> None:
+    def load(self, taken: Taken, before: Taken | None, page: Sequence[contract.Row | UnreadableRow]) -> None:
         """Remember some rows of an extract.
 
         Raises:
             ContractBroken: two rows have one key.
             TypeError: a value of a type that no legacy driver should hand over.
         """
-        bodies = {row.key: encode_values(row.values) for row in page if isinstance(row, Row)}
+        bodies = {row.key: encode_values(row.values) for row in page if isinstance(row, contract.Row)}
         hashes = {key: blake2b(body.encode(), digest_size=12).hexdigest() for key, body in bodies.items()}
         rows = [
             {"extract": taken.id, "key": row.key, "hash": hashes[row.key], "keeps": encode_values(row.keeps)}
             for row in page
-            if isinstance(row, Row)
+            if isinstance(row, contract.Row)
         ]
         unreadable = [row for row in page if isinstance(row, UnreadableRow)]
         try:
@@ -150,10 +152,9 @@ class Extracts:
 
         An extract with rows that cannot be read deletes nothing: what seems to be gone is carried over.
         """
-        with self._engine.begin() as connection:
-            if before is not None:
-                self._missing(connection, taken, before)
-            self._step(connection, taken, Phase.APPLYING, "")
+        if before is not None:
+            (self._carry_over if taken.unreadable else self._delete)(taken, before)
+        self._move(taken, Phase.APPLYING, "")
 
     def release(self) -> Taken | None:
         """A person lets the held extract go; None where none is held."""
@@ -218,28 +219,22 @@ class Extracts:
         self._move(taken, Phase.GONE, "")
 
     def sweep(self) -> None:
-        """Forget the rows of what is gone, some at a time."""
+        """Forget the rows of what is gone, some at a time: others write into the same database."""
         while (gone := self._latest(Phase.GONE)) is not None:
-            left = False
-            for table in (extract_rows, extract_news):
-                with self._engine.begin() as connection:
-                    last = connection.scalar(
-                        select(table.c.key)
-                        .where(table.c.extract == gone.id)
-                        .order_by(table.c.key)
-                        .offset(_SWEEP)
-                        .limit(1)
-                    )
-                    some = (
-                        table.c.extract == gone.id
-                        if last is None
-                        else and_(table.c.extract == gone.id, table.c.key < last)
-                    )
-                    connection.execute(delete(table).where(some))
-                    left |= last is not None
-            if not left:
-                with self._engine.begin() as connection:
-                    connection.execute(delete(extracts).where(extracts.c.id == gone.id))
+            self._sweep(extract_rows, extract_rows.c.extract == gone.id)
+            for change in Change:
+                self._sweep(extract_news, and_(extract_news.c.extract == gone.id, extract_news.c.change == change))
+            with self._engine.begin() as connection:
+                connection.execute(delete(extracts).where(extracts.c.id == gone.id))
+
+    def _sweep(self, table: Table, which: ColumnElement[bool]) -> None:
+        last: str | None = ""
+        while last is not None:
+            with self._engine.begin() as connection:
+                last = connection.scalar(
+                    select(table.c.key).where(which).order_by(table.c.key).offset(_SWEPT_TOGETHER).limit(1)
+                )
+                connection.execute(delete(table).where(which if last is None else and_(which, table.c.key < last)))
 
     def again(self, taken: Taken) -> Taken:
         """An extract as it now is."""
@@ -256,25 +251,47 @@ class Extracts:
         )
         return {row.key: row.hash for row in connection.execute(query)}
 
-    def _missing(self, connection: Connection, taken: Taken, before: Taken) -> None:
-        """Rows of the extract before that this one has not: gone, or carried over."""
+    def _delete(self, taken: Taken, before: Taken) -> None:
+        """Note what is gone, from where a crash left it."""
+        noted = select(func.max(extract_news.c.key)).where(
+            extract_news.c.extract == taken.id, extract_news.c.change == Change.DELETED
+        )
+        with self._engine.connect() as connection:
+            after = connection.scalar(noted) or ""
+        for page in self._missing(taken, before, after):
+            news = [_news(taken, Change.DELETED, row.key, "gone", row.keeps) for row in page]
+            with self._engine.begin() as connection:
+                connection.execute(insert(extract_news), news)
+
+    def _carry_over(self, taken: Taken, before: Taken) -> None:
+        """Take over what seems to be gone, for one of the rows that cannot be read may be it."""
+        for page in self._missing(taken, before, ""):
+            rows = [{"extract": taken.id, "key": row.key, "hash": row.hash, "keeps": row.keeps} for row in page]
+            with self._engine.begin() as connection:
+                connection.execute(insert(extract_rows), rows)
+
+    def _missing(self, taken: Taken, before: Taken, after: str) -> Iterator[Sequence[Any]]:
+        """Rows of the extract before that this one has not, behind a key.
+
+        Looked for without holding up whoever writes into the same database: it takes as long as it takes to read an extract.
+        """
         new = extract_rows.alias()
-        is_missing = and_(
-            extract_rows.c.extract == before.id,
-            ~exists().where(new.c.extract == taken.id, new.c.key == extract_rows.c.key),
-        )
-        if taken.unreadable:
-            kept = select(literal(taken.id), extract_rows.c.key, extract_rows.c.hash, extract_rows.c.keeps)
-            connection.execute(
-                insert(extract_rows).from_select(["extract", "key", "hash", "keeps"], kept.where(is_missing))
+        query = (
+            select(extract_rows.c.key, extract_rows.c.hash, extract_rows.c.keeps)
+            .where(
+                extract_rows.c.extract == before.id,
+                ~exists().where(new.c.extract == taken.id, new.c.key == extract_rows.c.key),
             )
-            return
-        gone = select(
-            literal(taken.id), literal(str(Change.DELETED)), extract_rows.c.key, literal("gone"), extract_rows.c.keeps
+            .order_by(extract_rows.c.key)
+            .limit(_NOTED_TOGETHER)
         )
-        connection.execute(
-            insert(extract_news).from_select(["extract", "change", "key", "hash", "body"], gone.where(is_missing))
-        )
+        while True:
+            with self._engine.connect() as connection:
+                page = connection.execute(query.where(extract_rows.c.key > after)).all()
+            if not page:
+                return
+            yield page
+            after = page[-1].key
 
     def _move(self, taken: Taken, phase: Phase, why: str) -> None:
         with self._engine.begin() as connection:

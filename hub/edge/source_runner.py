@@ -181,7 +181,7 @@ class SourceRunner:
         after = self._edge.memory.checkpoint(self._dataset)
         try:
             yield from extracts.pages(connector, after, whole=self._whole, now_ms=lambda: round(time.time() * 1000))
-        except (*ON_PURPOSE, HeldExtract, SQLAlchemyError, GeneratorExit, Injected):
+        except (*ON_PURPOSE, HeldExtract, SQLAlchemyError, Injected):
             raise
         except Exception as error:
             raise self._reach.broken(error, "extract") from error

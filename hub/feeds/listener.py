@@ -82,14 +82,25 @@ class Listener:
                 self._stop.wait(_RETRY_S[min(failures, len(_RETRY_S)) - 1])
 
     def _hear(self, reader: Follows) -> None:
-        for record in reader.poll(_POLL_S):
-            try:
-                event = HEARTBEATS.decode(record.value, record.key)
-            except UnreadableEvent:
-                self._unreadable()
-                continue
-            assert isinstance(event, FeedJudged)
-            self._board.hear(event.time, event.data)
+        hear(reader.poll(_POLL_S), self._board, self._unreadable)
         if reader.caught_up():
             self._board.read_up(self._clock())
             self._away.end()
+
+
+def hear(records: Sequence[Incoming], board: Board, unreadable: Callable[[], object] = lambda: None) -> None:
+    """Tell a board what stands in records of `hub-heartbeats`.
+
+    Args:
+        records: in their order.
+        board: told of each.
+        unreadable: called for every one that is no beat.
+    """
+    for record in records:
+        try:
+            event = HEARTBEATS.decode(record.value, record.key)
+        except UnreadableEvent:
+            unreadable()
+            continue
+        assert isinstance(event, FeedJudged)
+        board.hear(event.time, event.data)

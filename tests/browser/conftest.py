@@ -322,7 +322,7 @@ def running(folder: Path, more: str = "") -> Iterator[Web]:
 
 def answers(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Wait until the web answers."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         try:

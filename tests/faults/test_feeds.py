@@ -14,13 +14,14 @@ from tests.faults.test_connectors import ends
 from tests.sites.open_jobs import OpenJobsSite
 from tests.sites.worker import PARTITIONS
 
+pytestmark = pytest.mark.timeout(400)
+"""Nothing may hang, and a machine that does other things besides is slow to start ten processes."""
 Seen = Callable[[str], None]
 CALM = {"speaks": "always", "speaks_every_s": 86_400}
 STEPS = (
     "extract.loading",
     "extract.loaded",
     "extract.accepted",
-    "source.read",
     "edge.sent",
     "source.acknowledged",
     "source.checkpointed",
@@ -66,6 +67,11 @@ def in_turn(said: Iterable[tuple[str, str]]) -> list[str]:
     for status, identifier in said:
         first.setdefault(identifier, status)
     return list(first.values())
+
+
+def is_read(site: OpenJobsSite, lists: int) -> None:
+    """Wait until so many lists were said to their end, or so the connector believes; what was said is judged then."""
+    eventually(lambda: site.log.count("extract read") >= lists)
 
 
 def jobs(first: int, last: int, status: str) -> list[tuple[str, str]]:
@@ -116,7 +122,8 @@ def test_an_extract_that_lost_its_second_half_is_held_until_a_person_lets_it_go(
     begin = ends(kafka, "housing-events")
     site.list_of(jobs(0, 100, "raised"))
     site.start(environment())
-    eventually(lambda: len(says(dump(kafka, "housing-events", begin))) == 100)
+    is_read(site, 1)
+    assert len(says(dump(kafka, "housing-events", begin))) == 100
 
     name = site.list_of(jobs(0, 59, "raised"))
     eventually(lambda: state(site)["state"] == "held", within_s=60)
@@ -147,16 +154,17 @@ def test_a_process_killed_at_every_step_of_an_extract_says_each_change_under_one
 ) -> None:
     site = make_site()
     begin = ends(kafka, "housing-events")
-    site.list_of([*jobs(0, 1_000, "raised"), *jobs(1_000, 3_000, "raised")])
+    site.list_of(jobs(0, 1_200, "raised"))
     for step in STEPS:
         assert site.start(environment(f"{step}:1:kill")).wait(90) == -9, site.log
     site.start(environment())
-    eventually(lambda: state(site)["state"] == "speaking" and len(says(dump(kafka, "housing-events", begin))) == 3_000)
+    is_read(site, 1)
 
     said = says(dump(kafka, "housing-events", begin))
+    assert len(said) == 1_200, f"{1_200 - len(said)} rows are lost"
     assert {tuple(in_turn(each)) for each in said.values()} == {("raised",)}
     repeats = sum(len(each) - 1 for each in said.values())
-    seen(f"3,000 rows, {len(STEPS)} kills, {repeats} said again under the same id")
+    seen(f"1,200 rows, {len(STEPS)} kills, {repeats} said again under the same id")
 
 
 @pytest.mark.fault(
@@ -176,15 +184,14 @@ def test_keys_that_change_while_an_extract_is_cut_short_end_as_they_last_were(
     ]
     site = make_site({**CALM, "held_beyond": 0.5})
     begin = ends(kafka, "housing-events")
-    # Each dies over the second page of its own list, with what was left of the list before it said by then.
-    for night, pages in zip(nights, (2, 4, 3), strict=True):
+    # Each dies over a page of its own list, with what was left of the list before it said by then.
+    for night, pages in zip(nights, (2, 3, 3), strict=True):
         site.list_of(night, alone=True)
         assert site.start(environment(f"source.acknowledged:{pages}:kill")).wait(90) == -9, site.log
     site.start(environment())
 
     expected = story(nights)
-    eventually(lambda: says(dump(kafka, "housing-events", begin)).keys() >= expected.keys())
-    eventually(lambda: state(site)["state"] == "speaking" and site.log.count("extract read") >= len(nights))
+    eventually(lambda: "20261105.csv" in site.log)
     said = {key: in_turn(each) for key, each in says(dump(kafka, "housing-events", begin)).items()}
     assert said == expected, [key for key in expected if said.get(key) != expected[key]][:5]
     seen(f"{len(expected)} keys over {len(nights)} lists, 3 kills; each ends as the last list has it")

@@ -439,7 +439,7 @@ def broken_files_are_passed_over() -> None:
         try:
             return read(*arguments)
         except results.BrokenFile:
-            return results.Sheet([], [])
+            return results.Sheet([], iter(()))
 
     swap(results, "read_sheet", lenient)
 
@@ -460,18 +460,23 @@ def one_bad_row_breaks_its_file() -> None:
 
     def strict(*arguments: Any) -> Any:
         sheet = read(*arguments)
-        if any(row.fault for row in sheet.rows):
+        rows = list(sheet.rows)
+        if any(row.fault for row in rows):
             raise results.BrokenFile(results.Fault.NOT_CSV)
-        return sheet
+        return sheet._replace(rows=iter(rows))
 
     swap(results, "read_sheet", strict)
 
 
 def encodings_are_guessed() -> None:
     """What is not in the declared encoding is read in whichever it fits."""
-    from connectors.sdk.quirks import EncodingQuirk  # noqa: PLC0415 - as above
+    from connectors.sdk.encoding import EncodingQuirk, TextLine  # noqa: PLC0415 - as above
 
-    def guess(_self: Any, content: bytes, _what: str) -> str:
+    def guess(_self: Any, file: Any, _what: str) -> list[TextLine]:
+        content = file.read()
+        return [TextLine(line, len(line)) for line in text_of(content).splitlines()]
+
+    def text_of(content: bytes) -> str:
         for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "cp1252"):
             try:
                 text = content.decode(encoding)
@@ -481,7 +486,7 @@ def encodings_are_guessed() -> None:
                 return text
         return content.decode("latin-1")
 
-    swap(EncodingQuirk, "decode_marked", guess)
+    swap(EncodingQuirk, "lines", guess)
 
 
 def other_columns_are_set_aside() -> None:
@@ -648,6 +653,27 @@ def settings_pass_unread() -> None:
     swap(BaseModel, "model_validate", classmethod(lenient))
 
 
+def extracts_are_held_whole() -> None:
+    """All rows of an extract are read before the first is remembered."""
+    from hub.edge import full_extracts  # noqa: PLC0415 - as above
+
+    rows_of = full_extracts._extract
+
+    def whole(answer: Any) -> Any:
+        found = rows_of(answer)
+        return replace(found, rows=list(found.rows))
+
+    swap(full_extracts, "_extract", whole)
+
+
+def lines_are_of_any_length() -> None:
+    """A line is read to its end, however far that is."""
+    from connectors.sdk import lines  # noqa: PLC0415 - as above
+
+    read = lines.lines_of
+    swap(lines, "lines_of", lambda file: read(file, longest=10**12))
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -708,6 +734,8 @@ MUTANTS: dict[str, Callable[[], None]] = {
         pages_go_by_number,
         repeated_pages_are_followed,
         names_lose_their_letters,
+        extracts_are_held_whole,
+        lines_are_of_any_length,
     )
 }
 

@@ -1,5 +1,6 @@
 """Results files repeat days, arrive late, half or broken; every row is heard once and none is lost."""
 
+import io
 import json
 from datetime import UTC, datetime
 
@@ -44,7 +45,7 @@ def file_of(hour: int, content: bytes, *, arrives: int | None = None) -> Found:
 
 def read(seen: Seen, hour: int, content: bytes, *, may_grow: bool = False, arrives: int | None = None) -> Records:
     """Read a file of a certain hour."""
-    return seen.news(file_of(hour, content, arrives=arrives), content, RULES, may_grow=may_grow).records
+    return seen.news(file_of(hour, content, arrives=arrives), io.BytesIO(content), RULES, may_grow=may_grow).records
 
 
 def heard(records: Records) -> list[str]:
@@ -141,6 +142,15 @@ def test_a_bad_row_is_set_aside_alone() -> None:
     assert "RESULTS_20261103_090000.csv, line 3: this row has not one value for each header" in reason((bad,))
 
 
+def test_a_line_that_is_far_too_long_is_set_aside_alone() -> None:
+    content = csv_of(row("TB1", "ACC"), row("TB2", "ACC", name="x" * 300_000), row("TB3", "ACC"))
+
+    first, bad, last = read(Seen(), 9, content)
+
+    assert heard((first, last)) == ["TB1 ACC", "TB3 ACC"]
+    assert "line 3: this row has not one value for each header, or is far too long" in reason((bad,))
+
+
 def test_a_row_with_a_byte_of_no_character_is_set_aside_alone_once_though_ten_files_repeat_it() -> None:
     seen, content = Seen(), csv_of(row("TB1", "ACC"), row("TB2", "ACC", name="Zo#"), row("TB3", "ACC"))
 
@@ -193,7 +203,7 @@ def test_a_column_that_was_not_there_before_is_not_read_and_remarked_upon_once()
 
     for hour, header in ((9, HEADER), (10, (*HEADER, "Driver")), (11, (*HEADER, "Driver"))):
         content = csv_of(row(f"TB{hour}", "ACC") | {"Driver": "somebody"}, header=header)
-        said += seen.news(file_of(hour, content), content, RULES, may_grow=False).remarks
+        said += seen.news(file_of(hour, content), io.BytesIO(content), RULES, may_grow=False).remarks
 
     assert said == ["RESULTS_20261103_100000.csv has a column Driver that no file had before; it is not read."]
 
