@@ -141,7 +141,7 @@ def test_a_storm_of_rebalances_loses_nothing_and_doubles_nothing(
 ) -> None:
     with closing(Site(tmp_path, kafka, postgres_url)) as site:
         names = [site.settings_of(name, session_timeout_s=6) for name in ("one", "two", "three")]
-        load, stay, turns = Stream(site, 9_000), start(site, settings=names[0]), 0
+        load, stay, turns = Stream(site, 9_000, ahead=800), start(site, settings=names[0]), 0
         stay.says("worker ready")
         load.start()
         while load.is_alive() or turns < 6:

@@ -23,19 +23,25 @@ _AHEAD = 20_000
 
 
 class Stream(threading.Thread):
-    """Requests with all that happens to them, one after the other, never too far ahead of the worker."""
+    """Requests with all that happens to them, one after the other, never too far ahead of the worker.
 
-    def __init__(self, site: Site, events: int) -> None:
+    Args:
+        site: where they go.
+        events: how many, or a few more.
+        ahead: most events that may wait for the worker.
+    """
+
+    def __init__(self, site: Site, events: int, ahead: int = _AHEAD) -> None:
         super().__init__(name="stream", daemon=True)
-        self._site, self._events, self._begun = site, events, site.progress()
+        self._site, self._events, self._ahead, self._begun = site, events, ahead, site.progress()
         self.sent = 0
 
     def run(self) -> None:
         """Send until all is sent."""
         while self.sent < self._events:
-            while self.sent - (self._site.progress() - self._begun) > _AHEAD:
+            while self.sent - (self._site.progress() - self._begun) > self._ahead:
                 time.sleep(0.05)
-            for _ in range(500):
+            for _ in range(self._ahead // 40):
                 story = Tipping().story()
                 self._site.send(*story)
                 self.sent += len(story)
