@@ -100,7 +100,8 @@ def test_what_left_is_under_way_and_what_nobody_knows_waits_until_somebody_has_f
     assert {(row.state, row.open, row.evidence) for row in doubts} == {
         (State.UNKNOWN, True, "The connection was reset.")
     }
-    assert (memory.unfinished(), memory.unknown()) == ({"c"}, {"a", "b"})
+    assert memory.unfinished() == {"c"}
+    assert memory.unknown() == {"a", "b"}
     waits = begin(memory, "a").was
     assert waits is not None
     assert waits.state is State.UNKNOWN
