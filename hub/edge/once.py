@@ -58,6 +58,11 @@ class ApplyOnce:
             Unknown: it left, and there is no telling more.
             ConfigurationError: the settings are wrong, and it did not leave.
         """
+        if self._in_a_row >= IN_A_ROW_AT_MOST:
+            self._rest(
+                f"Of the last {self._in_a_row} instructions nobody knows whether they arrived. Ask there what it has, and settle them "
+                "(`hub effects list`); one is sent after each rest, until one is answered."
+            )
         backoff: Backoff | None = None
         while True:
             connector = self._answering() if self._in_a_row else self._connected()
@@ -82,11 +87,6 @@ class ApplyOnce:
 
     def _answering(self) -> SinkConnector[Any]:
         """A connector whose system answers again, after an instruction for it ended unknown."""
-        if self._in_a_row >= IN_A_ROW_AT_MOST:
-            self._rest(
-                f"Of the last {self._in_a_row} instructions nobody knows whether they arrived. Ask there what it has, and settle them "
-                "(`hub effects list`); one is sent after each rest, until one is answered."
-            )
         backoff: Backoff | None = None
         while True:
             connector = self._connected()

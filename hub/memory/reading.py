@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 from hub.database import PATIENCE, read_url
 from hub.health.http import Health
 from hub.health.outage import Outage
-from hub.memory.tables import SETTING, cases, parked, timeline
+from hub.memory.tables import IN_DOUBT, SETTING, cases, parked, timeline
 from hub.routing.case import Case, Entry
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
@@ -173,7 +173,7 @@ class CaseReader:
         Raises:
             MemoryAway: it cannot be read now.
         """
-        query = select(func.coalesce(func.sum(cases.c.uncertain), 0)).where(cases.c.uncertain > 0)
+        query = select(func.coalesce(func.sum(cases.c.uncertain), 0)).where(IN_DOUBT)
         with self._connection() as connection:
             return 0 if connection is None else int(connection.execute(query).scalar_one())
 
@@ -186,7 +186,7 @@ class CaseReader:
         Raises:
             MemoryAway: it cannot be read now.
         """
-        query = select(cases.c.body).where(cases.c.uncertain > 0).order_by(cases.c.uncertain_ms).limit(most)
+        query = select(cases.c.body).where(IN_DOUBT).order_by(cases.c.uncertain_ms).limit(most)
         with self._connection() as connection:
             bodies = [] if connection is None else connection.execute(query).scalars().all()
         return tuple(Case.model_validate_json(body) for body in bodies)

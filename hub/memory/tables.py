@@ -3,7 +3,7 @@
 Deadlines alone are kept to the microsecond: the case knows its deadline by that very moment.
 """
 
-from sqlalchemy import BigInteger, Column, Engine, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Engine, Index, Integer, MetaData, Table, Text, text
 
 from hub.database import make_tables
 
@@ -42,8 +42,9 @@ cases = Table(
 )
 Index("cases_by_status", cases.c.status, cases.c.due_ms)
 # Few cases among millions: they are listed, and counted for every scrape, without a look at any other.
-_UNCERTAIN = cases.c.uncertain > 0
-Index("cases_uncertain", cases.c.uncertain_ms, sqlite_where=_UNCERTAIN, postgresql_where=_UNCERTAIN)
+IN_DOUBT = text("uncertain > 0")
+"""The rows of their index; written out in every query that is to use it, for with a parameter it would not be used."""
+Index("cases_uncertain", cases.c.uncertain_ms, sqlite_where=IN_DOUBT, postgresql_where=IN_DOUBT)
 
 timeline = Table(
     "timeline",

@@ -36,6 +36,7 @@ from hub.journeys.load import load_journeys
 from hub.memory.reading import CaseReader, MemoryAway
 from hub.pages.letters import LetterPages
 from hub.pages.site import Site
+from hub.pages.words import unknown_line
 from hub.settings import HubSettings
 from schemas.topics import HEARTBEATS
 
@@ -158,6 +159,8 @@ def _health(app: FastAPI, outbox: Outbox, reader: CaseReader, relay: Relay, metr
         kafka = "Kafka answers" if relay.reaches_kafka else f"requests are kept: {relay.trouble}"
         accepting, reading = outbox.health(), reader.health()
         reasons = [kafka, accepting.reason, *([] if reading.ok else [reading.reason])]
+        with suppress(MemoryAway):
+            reasons += filter(None, [unknown_line(reader.uncertain()).rstrip(".")])
         ok = accepting.ok and reading.ok
         status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse({"ok": ok, "reason": "; ".join(reasons)}, status)

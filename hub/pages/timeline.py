@@ -66,7 +66,7 @@ _ENDS = {
     CaseStatus.FINISHED: "The case is finished",
     CaseStatus.CLOSED: "The case is closed",
     CaseStatus.WITHDRAWN: "The case is withdrawn",
-    CaseStatus.NEEDS_DECISION: "The case waits for a person to decide",
+    CaseStatus.NEEDS_DECISION: "The case waits for a person",
     CaseStatus.UNKNOWN: "The case waits for its request",
     CaseStatus.OPEN: "The case is open",
 }

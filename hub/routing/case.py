@@ -248,7 +248,7 @@ class RaisingHeard(_Part):
     @property
     def refusal(self) -> AnswerHeard | None:
         """The change or withdrawal that was refused last, as long as that matters: what has ended is neither changed nor stopped."""
-        if self.answer is None or not self.answer.refused:
+        if self.answer is None or not self.answer.refused or self.never_arrived:
             return None
         if self.stands is None:
             return self.answer

@@ -114,6 +114,8 @@ def test_what_a_firm_never_answered_is_shown_to_people_tried_by_nobody_and_settl
     assert sorted(ledger(council.folder).values()) == ["applied"] * 2 + ["unknown"] * 3
     page, listed = council.page("/unknown-effects"), council.command("effects", "list", "--json")
     assert "3 instructions may or may not have reached Transport: ask them." in page
+    assert "hub_web_unknown_effects 3.0" in council.page("/metrics")
+    assert "3 instructions may or may not have arrived" in council.page("/readyz")
     for case in cases.values():
         assert case in page
         assert case in listed

@@ -89,6 +89,35 @@ def test_an_instruction_set_aside_that_may_have_been_written_is_in_doubt_when_it
     assert len(memory.unfinished()) == 1
 
 
+def test_what_left_is_under_way_and_what_nobody_knows_waits_until_somebody_has_found_out(memory: EdgeMemory) -> None:
+    for key in ("a", "b", "c"):
+        begin(memory, key)
+        memory.send(key, 2000)
+    memory.not_sent("c")
+    assert memory.unfinished() == {"a", "b", "c"}
+
+    doubts = [memory.doubt(key, "The connection was reset.", 3000) for key in ("a", "b")]
+    assert {(row.state, row.open, row.evidence) for row in doubts} == {
+        (State.UNKNOWN, True, "The connection was reset.")
+    }
+    assert memory.unfinished() == {"c"}
+    assert memory.unknown() == {"a", "b"}
+    waits = begin(memory, "a").was
+    assert waits is not None
+    assert waits.state is State.UNKNOWN
+    receipt = Receipt(status=TaskStatus.COMPLETED, reference="4711")
+    settled = [memory.settle("a", receipt, 4000), memory.settle("b", None, 4000), memory.settle("a", None, 5000)]
+
+    assert settled == [True, True, False]
+    assert memory.settle("another connector's", receipt, 4000) is False
+    there, not_there = memory.effect_of("4711"), memory.effect("b")
+    assert there is not None
+    assert not_there is not None
+    assert (there.effect_key, there.state, there.receipt) == ("a", State.APPLIED, receipt)
+    assert (not_there.state, not_there.receipt, not_there.open) == (State.NOT_APPLIED, None, False)
+    assert memory.unknown() == frozenset()
+
+
 def test_an_outcome_without_an_intention_is_a_defect(memory: EdgeMemory) -> None:
     with pytest.raises(LookupError, match="begin"):
         memory.finish("a", Receipt(status=TaskStatus.ACCEPTED), 3000)

@@ -40,6 +40,8 @@ def reader(database_url: str) -> Iterator[CaseReader]:
                 "updated_ms": NOW_MS + number * 60_000,
                 "due_ms": None if number == 3 else NOW_MS + (number - 1) * 60_000,
                 "waiting_on": "housing,transport" if number % 2 else "social-care",
+                "uncertain": 2 if number == 4 else int(number == 1),
+                "uncertain_ms": {1: NOW_MS, 4: NOW_MS - 1}.get(number),
                 "body": case.model_dump_json(exclude_defaults=True),
             }
         )
@@ -67,6 +69,14 @@ def references(
         if page.after is None:
             return found
         after = page.after
+
+
+def test_what_nobody_knows_is_counted_and_listed_the_longest_first_without_a_look_at_other_cases(
+    reader: CaseReader,
+) -> None:
+    assert reader.uncertain() == 3
+    assert [case.reference for case in reader.cases_in_doubt(9)] == ["CASE-4", "CASE-1"]
+    assert [case.reference for case in reader.cases_in_doubt(1)] == ["CASE-4"]
 
 
 def test_a_case_and_its_timeline_are_read(reader: CaseReader) -> None:

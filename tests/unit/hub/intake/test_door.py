@@ -3,18 +3,26 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from hub.intake.door import Door
+from hub.intake.bodies import NewSettlement
+from hub.intake.door import Door, settlement
 from hub.intake.outbox import Outbox
 from hub.intake.problems import Kind, Refusal
 from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journey, Journeys
 from hub.memory.reading import CaseReader
+from hub.routing.case import Case, TaskState, TaskView, UncertainHeard
+from schemas.effects import Found
+from schemas.envelope import Department
+from schemas.tasks import TaskStatus
 
+AT = datetime(2026, 11, 3, 10, 0, tzinfo=UTC)
 BODY: dict[str, Any] = {
     "request": "fly-tipping-reported",
     "facts": {"uprn": "100023336956", "waste_size": "car-boot", "land_owner": "housing"},
@@ -63,3 +71,44 @@ def test_a_key_that_comes_again_with_another_request_is_refused_before_that_is_l
         asyncio.run(at_the_door.request({"request": "nonsense"}, "key-1"))
 
     assert refused.value.kind is Kind.KEY_REUSED
+
+
+DOUBT = UncertainHeard(
+    raising=2,
+    revision=1,
+    withdrawal=False,
+    connector="taxi_firm",
+    effect=UUID(int=1),
+    at=AT,
+    evidence="The connection was reset.",
+    means=TaskStatus.ACCEPTED,
+)
+
+
+def in_doubt() -> Case:
+    trip = TaskView(
+        name="trip", department=Department.TRANSPORT, state=TaskState.ASKED, wanted=True, since=AT, uncertain=DOUBT
+    )
+    return Case(reference="0TJ9-4QXM-7C2K-VN31", tasks=(trip,), opened_at=AT, updated_at=AT)
+
+
+def test_what_somebody_found_is_about_the_very_instruction_that_the_case_waits_for() -> None:
+    said = NewSettlement(task="trip", found=Found.APPLIED, reference=" 4711 ", by="J. Invented", effect=DOUBT.effect)
+
+    data = settlement(in_doubt(), said)
+
+    assert (data.raising, data.revision, data.found, data.reference) == (2, 1, Found.APPLIED, "4711")
+
+
+@pytest.mark.parametrize(
+    ("task", "effect", "case"),
+    [("trip", UUID(int=2), in_doubt()), ("walk", None, in_doubt()), ("trip", None, None)],
+    ids=["another instruction", "another task", "not yet routed"],
+)
+def test_what_somebody_found_of_anything_else_is_refused(task: str, effect: UUID | None, case: Case | None) -> None:
+    said = NewSettlement(task=task, found=Found.NOT_APPLIED, by="J. Invented", effect=effect)
+
+    with pytest.raises(Refusal, match="It is known what became of this") as refused:
+        settlement(case, said)
+
+    assert refused.value.kind is Kind.NOTHING_UNKNOWN

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pytest
 
@@ -12,7 +12,8 @@ from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journey, Journeys
 from hub.memory.reading import Summary
 from hub.pages import words
-from hub.routing.case import Case, TaskState, TaskView
+from hub.pages.unknown_view import unknown_view
+from hub.routing.case import Case, TaskState, TaskView, UncertainHeard
 from hub.routing.step import World, step
 from schemas.cases import CaseStatus
 from schemas.envelope import Department, Event, Message
@@ -63,6 +64,19 @@ TRIP_READY = task("book-transport", T, TaskState.COMPLETED)
 TRIP = task("book-transport", T, TaskState.ACCEPTED, reference="T-1", due=FRIDAY_13)
 REFUSED = task("check-home", H, TaskState.REJECTED, reason="Nobody was at home")
 UNDECIDED = REFUSED.model_copy(update={"undecided": True})
+DOUBT = UncertainHeard(
+    raising=1,
+    revision=0,
+    withdrawal=False,
+    connector="taxi_firm",
+    effect=UUID(int=1),
+    at=NOW - timedelta(minutes=30),
+    evidence="The connection was reset.",
+    means=TaskStatus.COMPLETED,
+)
+IN_DOUBT = task("book-transport", T, TaskState.ASKED, due=FRIDAY_13, uncertain=DOUBT)
+STOP = DOUBT.model_copy(update={"revision": 1, "withdrawal": True})
+STOP_IN_DOUBT = task("book-transport", T, TaskState.ACCEPTED, wanted=False, uncertain=STOP)
 
 
 def lived(*events: tuple[type[Event], Message]) -> Case:
@@ -132,6 +146,20 @@ SENTENCES = {
         (
             "Waiting for Head of Testing to decide since Tuesday 3 November: "
             "Housing refused “Check home” (Nobody was at home). Social care is ready."
+        ),
+    ),
+    "what nobody knows is said with when it was sent, and who has to ask": (
+        case(CARE_READY, IN_DOUBT, status=CaseStatus.NEEDS_DECISION),
+        (
+            "Nobody knows whether “Book transport” arrived, sent to Transport today at 09:00: somebody has to ask. "
+            "Social care is ready."
+        ),
+    ),
+    "a case that has ended says what nobody knows of its undoing": (
+        case(STOP_IN_DOUBT, status=CaseStatus.WITHDRAWN, undoing=("book-transport",)),
+        (
+            "Withdrawn today at 09:30. Nobody knows whether the word to stop “Book transport” arrived, sent to Transport "
+            "today at 09:00: somebody has to ask."
         ),
     ),
     "a finished case says who did their part": (
@@ -336,3 +364,37 @@ def test_a_task_that_has_not_begun_says_what_it_waits_for() -> None:
     start = task("start-care", S, TaskState.WAITING)
     told = case(CARE_READY, RAMP, start)
     assert words.waits_for(start, told, discharge()) == ["Fit ramp"]
+
+
+def test_of_what_nobody_knows_its_department_is_not_the_one_to_act() -> None:
+    (turn,) = words.next_turns(case(IN_DOUBT, status=CaseStatus.NEEDS_DECISION), discharge(), NOW)
+
+    assert (turn.who, turn.what, turn.where) == (
+        discharge().owner,
+        "ask transport whether “Book transport” arrived, and say so",
+        "/unknown-effects",
+    )
+
+
+def test_a_list_says_whose_system_may_or_may_not_have_what_was_sent() -> None:
+    standing = words.where_it_stands(case(IN_DOUBT, status=CaseStatus.NEEDS_DECISION), NOW)
+
+    assert standing == "Waiting for a person, Transport may or may not have what was sent"
+
+
+@pytest.mark.parametrize(
+    ("cases", "line"),
+    [
+        ([], "Nobody has to ask: it is known of every instruction whether its department has it."),
+        ([case(IN_DOUBT)], "1 instruction may or may not have reached Transport: ask them."),
+        (
+            [case(IN_DOUBT), case(task("check-home", H, TaskState.ASKED, uncertain=DOUBT))],
+            "2 instructions may or may not have arrived: ask Housing about 1 and Transport about 1.",
+        ),
+    ],
+)
+def test_the_page_of_what_nobody_knows_says_in_its_first_line_whom_to_ask(cases: list[Case], line: str) -> None:
+    view = unknown_view(cases, len(cases), Journeys((discharge(),)), NOW)
+
+    assert view.first_line == line
+    assert [doubt.waits for doubt in view.doubts] == ["30 minutes ago"] * len(cases)
