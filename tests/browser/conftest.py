@@ -273,8 +273,8 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Web]:
-    """`hub web` in a folder, for as long as the `with` lasts."""
+def running(folder: Path, more: str = "") -> Iterator[Web]:
+    """`hub web` in a folder, for as long as the `with` lasts; `more` is added to its settings."""
     engine = create_engine(f"sqlite:///{folder / 'worker.db'}")
     tables.create(engine)
     now = datetime.now(UTC)
@@ -290,7 +290,7 @@ def running(folder: Path) -> Iterator[Web]:
         f'[council]\nname = "Inventshire Council"\ncode = "{COUNCIL}"\nkey = "0123456789abcdef0123"\n'
         f'[worker]\nmemory.url = "sqlite:///worker.db"\n[web]\nport = {port}\nmemory.url = "sqlite:///web.db"\n'
         '[journeys]\nfolder = "journeys"\n'
-        "[connectors.universal_housing]\n[connectors.social_care_soap]\n[connectors.transport_files]\n",
+        f"[connectors.universal_housing]\n[connectors.social_care_soap]\n[connectors.transport_files]\n{more}",
         encoding="utf-8",
     )
     log = folder / "web.log"

@@ -247,7 +247,7 @@ def test_a_case_waits_for_its_unreadable_instruction_until_a_person_discards_it(
             found = dump(kafka, f"{site.tasks_topic}-dlq", begin[f"{site.tasks_topic}-dlq"])
             return {each.headers["code"]: each for each in found if each.key == waits.partitionkey.encode()}
 
-        eventually(lambda: aside().keys() == {b"not-json", b"parked"})
+        eventually(lambda: aside().keys() == {b"not-json", b"parked"}, within_s=45)
         assert legacy.housing(tmp_path / "legacy").done[legacy.RAISED, waits.id.hex] == 0
 
         (named,) = names([aside()[b"not-json"]], f"{site.tasks_topic}-dlq")
