@@ -113,6 +113,12 @@ SENTENCES: list[tuple[EntryKind, dict[str, Any], str, str]] = [
         "A person decided to undo and close the case without “Check home”.",
         "",
     ),
+    (
+        EntryKind.RECORD_DISCARDED,
+        {"by": "Jo Field", "reason": "Nobody can read it"},
+        "A record about this case could not be read; Jo Field discarded it.",
+        "Why: Nobody can read it.",
+    ),
     (EntryKind.CASE_STATUS, {"status": "finished"}, "The case is finished.", ""),
 ]
 
