@@ -46,9 +46,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_RUNS] = {}
 
 
-@pytest.hookimpl(trylast=True)  # what is deselected is not run
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Every test in this folder says which fault it is about."""
+    """Every test in this folder says which fault it is about; last, so that what `-k` and `-m` leave out is left out here too."""
     for item in items:
         if Path(__file__).parent not in item.path.parents:
             continue
@@ -87,6 +87,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if file := config.getoption("--fault-report"):
         record, runs = Record.of(Path(file)), config.stash[_RUNS]
         whole = [Path(argument).resolve() for argument in config.args] == [Path(__file__).parent]
+        whole &= not (config.option.keyword or config.option.markexpr)
         record.note(runs.values(), known=runs if whole else ())
         record.write(Path(file))
 
