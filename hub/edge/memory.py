@@ -147,6 +147,10 @@ def trouble(engine: Engine, connector: str, error: DBAPIError) -> HubError:
     """
     kind, url = type(error.orig).__name__, engine.url.set(query={})
     memory = f"{setting(connector)}: {url.render_as_string(hide_password=True)}"
+    if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_FULL" or kind == "DiskFull":
+        return RestartMe(
+            f"{memory}: its disk is full ({kind}). Make room there; nothing is lost, and it goes on by itself."
+        )
     if isinstance(error, GONE):
         return RestartMe(f"{memory} does not answer any more ({kind}). Does it run?")
     user, tables = f'"{url.username}"', ", ".join(sorted(metadata.tables))

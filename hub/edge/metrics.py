@@ -53,6 +53,12 @@ UNFINISHED = Metric(
     "instructions",
     "Instructions that may or may not be in the legacy system. Above 0 for minutes: it is away, see /readyz.",
 )
+WAITING = Metric(
+    "hub_connector_waiting_records",
+    Kind.GAUGE,
+    "records",
+    "Records on the department's task topic that are not done with. Growing for minutes: its system is slow or away, see /readyz.",
+)
 WELL = Metric(
     "hub_connector_well",
     Kind.GAUGE,
@@ -75,4 +81,5 @@ class ConnectorMetrics:
         self.effects = EFFECTS.counter(self.registry)
         self.apply = APPLY.histogram(self.registry)
         self.unfinished = UNFINISHED.gauge(self.registry)
+        self.waiting = WAITING.gauge(self.registry)
         self.well = WELL.gauge(self.registry)
