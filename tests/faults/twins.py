@@ -23,8 +23,8 @@ def wanted(arguments: list[str]) -> dict[str, list[str]]:
     """The tests of each mutant."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "twins.json"
-        command = [sys.executable, "-m", "pytest", "tests/faults", "--collect-only", "-q", "--fault-twins", str(file)]
-        subprocess.run([*command, *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--fault-twins", str(file)]
+        subprocess.run([*command, *(arguments or ["tests/faults"])], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         tests: dict[str, list[str]] = defaultdict(list)
         for test, mutants in json.loads(file.read_text()).items():
             for mutant in mutants:

@@ -38,15 +38,27 @@ class ConnectorSite:
         partitions: of its topics.
         connector: name of its entry point.
         office: how the simulated back office behaves.
+        given: the address that the connector is given, where it is not the one that the test uses.
+        legacy: what else the simulator is told, such as the URL of a database.
     """
 
-    def __init__(self, folder: Path, kafka: str, partitions: int, connector: str, office: BackOffice) -> None:
-        self.folder, self.kafka = folder, kafka
+    def __init__(
+        self,
+        folder: Path,
+        kafka: str,
+        partitions: int,
+        connector: str,
+        office: BackOffice,
+        *,
+        given: str | None = None,
+        legacy: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.folder, self.kafka, self._given = folder, kafka, given or kafka
         # A name of its own is a consumer group and a ledger of its own.
         self.name = f"{connector}_{uuid4().hex[:8]}"
         (self.entry,) = entry_points(group="council_hub.connectors", name=connector)
         (simulator,) = entry_points(group="council_hub.simulators", name=connector)
-        self.simulator = simulator.load()(folder / "legacy", office)
+        self.simulator = simulator.load()(folder / "legacy", office, **(legacy or {}))
         self.simulator.seed(CITIZENS)
         self._running = Running(self.simulator)
         self._running.start()
@@ -77,7 +89,7 @@ class ConnectorSite:
         }
         tables: dict[str, Mapping[str, Any]] = {
             "council": {"name": "Nettlebourne", "code": "E06000999", "key": "not-a-real-council-key"},
-            "kafka": {"bootstrap": self.kafka, "partitions": self._partitions},
+            "kafka": {"bootstrap": self._given, "partitions": self._partitions},
             f"connectors.{self.name}": table,
         }
         text = "\n".join(toml_table(name, part) for name, part in tables.items())
@@ -122,12 +134,21 @@ class ConnectorSite:
         with closing(sqlite3.connect(self.folder / "edge.db")) as memory, memory:
             memory.execute("delete from checkpoints")
 
+    @property
+    def command(self) -> list[str]:
+        """What runs the connector."""
+        return [sys.executable, "-m", "hub", "--settings", str(self.folder / "hub.toml"), "connector", "run", self.name]
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+        return self.folder / "connector.log"
+
     def start(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-        """The connector's process; what it says goes to `connector.log`."""
-        command = [sys.executable, "-m", "hub", "--settings", str(self.folder / "hub.toml")]
-        with (self.folder / "connector.log").open("ab") as log:
+        """The connector's process; what it says goes to its log."""
+        with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [*command, "connector", "run", self.name],
+                self.command,
                 cwd=ROOT,
                 env={**os.environ, **environment},
                 stdout=log,

@@ -46,8 +46,8 @@ def until(fact: Callable[[], bool], within_s: float = WITHIN_S) -> None:
 class Tipping:
     """A request about tipped waste, and what happens to it."""
 
-    def __init__(self, at: datetime | None = None) -> None:
-        self.at = at or datetime.now(UTC)
+    def __init__(self, at: datetime | None = None, uprn: str = "100000000017") -> None:
+        self.at, self.uprn = at or datetime.now(UTC), uprn
         self.id = uuid4()
         self.reference = case_reference(self.at, str(self.id))
 
@@ -66,7 +66,7 @@ class Tipping:
         )
 
     def reported(self) -> Event:
-        facts = Facts.model_validate({"uprn": "100000000017", "waste_size": "transit-van", "land_owner": "housing"})
+        facts = Facts.model_validate({"uprn": self.uprn, "waste_size": "transit-van", "land_owner": "housing"})
         return self._event(RequestReceived, Request(request="fly-tipping-reported", facts=facts), 0)
 
     def done(self, task: str, department: Department, minutes: int) -> Event:
@@ -106,7 +106,7 @@ class Site:
         store.close()
         self.write_settings(database_url)
 
-    def write_settings(self, database_url: str, **kafka: object) -> None:
+    def write_settings(self, database_url: str, web: str = "", **kafka: object) -> None:
         section = {"bootstrap": self.kafka, "partitions": PARTITIONS} | kafka
         lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in section.items())
         (self.folder / "hub.toml").write_text(
@@ -122,8 +122,14 @@ class Site:
             health_port = 0
             deadlines_every_s = 0.02
             memory.url = "{database_url}"
+            {web}
             """
         )
+
+    @property
+    def command(self) -> list[str]:
+        """What runs the worker."""
+        return [sys.executable, "-m", "hub", "--settings", str(self.folder / "hub.toml"), "worker"]
 
     def _ends(self, topic: str) -> dict[int, int]:
         partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
@@ -201,9 +207,8 @@ class WorkerProcess:
     """A running `hub worker`."""
 
     def __init__(self, site: Site, environment: Mapping[str, str] | None = None) -> None:
-        command = [sys.executable, "-m", "hub", "--settings", str(site.folder / "hub.toml"), "worker"]
         self.process = subprocess.Popen(
-            command,
+            site.command,
             cwd=ROOT,
             env={**os.environ, **(environment or {})},
             stdout=subprocess.PIPE,
