@@ -52,7 +52,7 @@ def test_a_connector_whose_disk_is_full_says_so_and_loses_nothing(
     tmp_path: Path, kafka: str, seen: Callable[[str], None]
 ) -> None:
     with (
-        small_disk(tmp_path / "disk", 2) as disk,
+        small_disk(tmp_path / "disk", 16) as disk,
         sink_of("universal_housing", tmp_path / "sink", kafka) as sink,
     ):
         sink.site.write_settings({"memory": {"url": f"sqlite:///{disk}/edge.db"}})
