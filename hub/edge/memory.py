@@ -83,6 +83,10 @@ def trouble(engine: Engine, connector: str, error: DBAPIError) -> Exception:
     memory = f"{setting(connector)}: {url.render_as_string(hide_password=True)}"
     if error.orig is not None and is_damaged(error.orig):
         return damaged(memory, str(error.orig))
+    if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_FULL" or kind == "DiskFull":
+        return RestartMe(
+            f"{memory}: its disk is full ({kind}). Make room there; nothing is lost, and it goes on by itself."
+        )
     if isinstance(error, GONE):
         return RestartMe(f"{memory} does not answer any more ({kind}). Does it run?")
     if not isinstance(error, ProgrammingError):

@@ -96,6 +96,12 @@ UNKNOWN = Metric(
     "Instructions that were sent to a system of class D, and of which nobody knows whether it has them. Above 0: a person has to ask, "
     "see `hub effects list`.",
 )
+WAITING = Metric(
+    "hub_connector_waiting_records",
+    Kind.GAUGE,
+    "records",
+    "Records on the department's task topic that are not done with. Growing for minutes: its system is slow or away, see /readyz.",
+)
 WELL = Metric(
     "hub_connector_well",
     Kind.GAUGE,
@@ -124,4 +130,5 @@ class ConnectorMetrics:
         self.apply = APPLY.histogram(self.registry)
         self.unfinished = UNFINISHED.gauge(self.registry)
         self.unknown = UNKNOWN.gauge(self.registry)
+        self.waiting = WAITING.gauge(self.registry)
         self.well = WELL.gauge(self.registry)

@@ -46,6 +46,7 @@ from schemas.topics import CASE_EVENTS, TASKS, UnreadableEvent
 _AT_ONCE = 50
 _POLL_S = 0.5
 _SHOW_LIFE_S = 3.0
+_COUNT_EVERY_S = 5.0
 _WITHOUT_PARTITIONS_S = 45.0
 """kafka-python 3.0.12 has been seen to join, to be told to join again, and to say nothing more: a group of one, and nobody in it."""
 _MAKE_AGAIN_S = 1.0
@@ -83,6 +84,7 @@ class SinkRunner:
         self._reach = Reach(connect, edge.speaker.connector)
         self._topic = TASKS[manifest.department]
         self._assigned_at = time.monotonic()
+        self._counted_at = 0.0
         self._given_up = 0
         """How many instructions were set aside for a defect of the connector since it last gave a receipt."""
         self._outgoing: list[Outgoing] = []
@@ -117,6 +119,7 @@ class SinkRunner:
                 self._flush()
                 if batch:
                     self._count_unfinished()
+                self._count_waiting()
         finally:
             self._reach.let_go()
             self._receiver.close()
@@ -155,6 +158,7 @@ class SinkRunner:
             if time.monotonic() - shown >= _SHOW_LIFE_S:
                 self._flush()
                 self._receiver.stay()
+                self._count_waiting()
                 shown = time.monotonic()
 
     def _take(self, record: Incoming) -> None:
@@ -304,6 +308,7 @@ class SinkRunner:
         Raises:
             TranslationError: it cannot be put into the system's words, and was not written.
             PerhapsWritten: the connector failed, or cannot tell what it wrote.
+            RestartMe: another process has carried it out meanwhile.
         """
         backoff: Backoff | None = None
         # Classes A and C need no look: applying again writes nothing twice. So nothing but a receipt ends their doubt.
@@ -311,6 +316,7 @@ class SinkRunner:
         failed = False
         while True:
             connector = self._connected()
+            self._is_still_ours(effect)
             backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
             try:
                 found = connector.find(effect) if in_doubt and looks else None
@@ -351,6 +357,16 @@ class SinkRunner:
             else:
                 self._given_up = 0
                 return receipt
+
+    def _is_still_ours(self, effect: Effect) -> None:
+        """Before every write: a process that was frozen may wake up where its successor has been.
+
+        Raises:
+            RestartMe: another process has ended it.
+        """
+        row = self._edge.memory.effect(effect.key)
+        if row is not None and not row.open:
+            raise RestartMe("Another process of this connector has taken this one's place.")
 
     def _give_up(self, defect: Exception) -> None:
         """A connector failed twice on one instruction: either that is set aside, or the connector fails on every one and rests.
@@ -406,6 +422,7 @@ class SinkRunner:
             if self._edge.stop.wait(min(left_s, _SHOW_LIFE_S)):
                 raise Stopping
             self._receiver.stay()
+            self._count_waiting()
         self._receiver.stay()
         self._assigned_at = time.monotonic()  # the silence that is looked for begins after this one
 
@@ -415,6 +432,14 @@ class SinkRunner:
         self._edge.speech.tasks_wait(unfinished + self._receiver.behind())
         if self._once is not None:
             self._edge.metrics.unknown.set(len(self._edge.memory.unknown()))
+
+    def _count_waiting(self) -> None:
+        """The brokers are asked for it, so not at every turn."""
+        if time.monotonic() - self._counted_at < _COUNT_EVERY_S:
+            return
+        if (waiting := self._receiver.waiting()) is not None:
+            self._edge.metrics.waiting.set(waiting)
+        self._counted_at = time.monotonic()
 
     def _report(self, event: Instruction, row: EffectRow) -> None:
         """Tell the case what is known; of one that is superseded, or settled as never applied, it knows by itself."""

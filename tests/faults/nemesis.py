@@ -1,12 +1,13 @@
-"""A seeded adversary: which fault strikes a process next, and when. The same seed, the same faults."""
+"""A seeded adversary: which fault strikes whom next, and when. The same seed, the same faults."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """What is done to a process."""
+    """What is done to a process, or to the wire before it."""
 
     KILL = "kill"
     """SIGKILL; started again at once."""
@@ -14,6 +15,16 @@ class Fault(StrEnum):
     """SIGSTOP for a while, then SIGCONT: a zombie that believes it still owns what it had."""
     STOP = "stop"
     """SIGTERM, as a deployment does; started again when it has ended."""
+    CUT = "cut"
+    """Nothing arrives for a while, and nobody is told; then every connection ends."""
+    SLOW = "slow"
+    """Latency and jitter for a while."""
+
+
+# There is no strike against the clock: the wall clock is the machine's, and a test must not put that wrong for everybody on it.
+WORKER = {("worker", Fault.KILL): 16.0, ("worker", Fault.FREEZE): 2.0, ("worker", Fault.STOP): 2.0}
+BROKER = {("broker", Fault.KILL): 1.0, ("broker", Fault.FREEZE): 1.0}
+WIRE = {("wire", Fault.CUT): 1.0, ("wire", Fault.SLOW): 1.0}
 
 
 @dataclass(frozen=True)
@@ -21,13 +32,18 @@ class Strike:
     """One fault.
 
     Attributes:
+        target: whom it strikes.
         after_s: quiet time before it.
-        lasts_s: of a freeze.
+        lasts_s: of a fault that passes.
     """
 
+    target: str
     fault: Fault
     after_s: float
     lasts_s: float
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.fault}"
 
 
 class Nemesis:
@@ -35,13 +51,16 @@ class Nemesis:
 
     Args:
         seed: of the choice.
+        weights: how often each target is struck by each fault, beside the others.
         quiet_s: shortest and longest time between two.
     """
 
-    def __init__(self, seed: int, quiet_s: tuple[float, float] = (1.0, 5.0)) -> None:
-        self._chance, self._quiet_s = random.Random(f"nemesis|{seed}"), quiet_s
+    def __init__(
+        self, seed: int, weights: Mapping[tuple[str, Fault], float], quiet_s: tuple[float, float] = (0.5, 3.0)
+    ) -> None:
+        self._chance, self._weights, self._quiet_s = random.Random(f"nemesis|{seed}"), dict(weights), quiet_s
 
     def next(self) -> Strike:
         """The next strike."""
-        fault = self._chance.choices(tuple(Fault), weights=(8, 1, 1))[0]
-        return Strike(fault, self._chance.uniform(*self._quiet_s), self._chance.uniform(1.0, 8.0))
+        target, fault = self._chance.choices(tuple(self._weights), weights=tuple(self._weights.values()))[0]
+        return Strike(target, fault, self._chance.uniform(*self._quiet_s), self._chance.uniform(1.0, 8.0))

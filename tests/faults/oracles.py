@@ -10,11 +10,12 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -63,6 +64,11 @@ class Verdict:
 
 def dump(bootstrap: str, topic: str, begin: Mapping[int, int] | None = None) -> list[Record]:
     """Every record of a topic from these offsets on, or from the first that is kept."""
+    return list(stream(bootstrap, topic, begin))
+
+
+def stream(bootstrap: str, topic: str, begin: Mapping[int, int] | None = None) -> Iterator[Record]:
+    """As `dump`, one after the other, for topics that hold more than a process should."""
     with closing(Consumer({"bootstrap.servers": bootstrap, **_QUIET})) as consumer:
         partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
         begins = {}
@@ -72,7 +78,6 @@ def dump(bootstrap: str, topic: str, begin: Mapping[int, int] | None = None) -> 
             if first < high:
                 begins[number] = first
         consumer.assign([TopicPartition(topic, number, first) for number, first in begins.items()])
-        found: list[Record] = []
         unread = set(begins)
         while unread:
             for message in consumer.consume(5_000, timeout=0.1):
@@ -84,8 +89,7 @@ def dump(bootstrap: str, topic: str, begin: Mapping[int, int] | None = None) -> 
                     unread.discard(number)
                     continue
                 headers = {each[0]: each[1] for each in message.headers() or [] if isinstance(each[1], bytes)}
-                found.append(Record(number, offset, message.key(), message.value(), headers))
-        return found
+                yield Record(number, offset, message.key(), message.value(), headers)
 
 
 def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
@@ -123,14 +127,13 @@ def judge_worker(
     """Whether every event was applied once, and every task raised once.
 
     Args:
-        case_events: everything the worker was given.
+        case_events: everything the worker was given; gone through once, as are the tasks, so a million need no memory.
         tasks: everything on the task topics, by topic.
         database: the worker's SQLite file, or the URL of its PostgreSQL.
         group: its consumer group.
     """
     verdict = Verdict()
-    given = list(case_events)
-    expected = _fold(given)
+    expected, given = _fold(case_events)
     _judge_tasks(verdict, expected, tasks)
     with memory_of(database) as sql:
         _judge_cases(verdict, expected, sql)
@@ -138,7 +141,7 @@ def judge_worker(
     return verdict
 
 
-@dataclass
+@dataclass(slots=True)
 class _Expected:
     """What must have become of one case."""
 
@@ -155,22 +158,24 @@ class _Expected:
         return self.asked and self.done == set(_STEPS)
 
 
-def _fold(records: Iterable[Record]) -> dict[str, _Expected]:
-    """The cases that follow from the events, whatever their order and however often each is there."""
+def _fold(records: Iterable[Record]) -> tuple[dict[str, _Expected], dict[int, int]]:
+    """The cases that follow from the events, whatever their order and however often each is there; and the end of each partition."""
     cases: dict[str, _Expected] = {}
-    seen: set[str] = set()
+    ends: dict[int, int] = {}
+    seen: set[int] = set()
     for record in records:
+        ends[record.partition] = max(ends.get(record.partition, 0), record.offset + 1)
         event = _event(record)
-        if event is None or event["id"] in seen:
+        if event is None or (identifier := UUID(event["id"]).int) in seen:
             continue
-        seen.add(event["id"])
+        seen.add(identifier)
         case = cases.setdefault(event["partitionkey"], _Expected())
         match event["type"]:
             case "case.request-received.v1":
                 case.asked = True
             case "case.task-status-changed.v1" if event["data"]["status"] == "completed":
                 case.done.add(event["data"]["task"])
-    return cases
+    return cases, ends
 
 
 def _event(record: Record) -> dict[str, Any] | None:
@@ -184,7 +189,7 @@ def _event(record: Record) -> dict[str, Any] | None:
 
 
 def _judge_tasks(verdict: Verdict, expected: Mapping[str, _Expected], tasks: Mapping[str, Iterable[Record]]) -> None:
-    said: dict[tuple[str, str], dict[str, set[bytes]]] = {}
+    said: dict[tuple[str, str], dict[str, set[int]]] = {}
     for topic, records in tasks.items():
         for record in records:
             event = json.loads(record.value or b"null")
@@ -193,7 +198,7 @@ def _judge_tasks(verdict: Verdict, expected: Mapping[str, _Expected], tasks: Map
             if _STEPS.get(event["data"]["task"]) != topic or record.key != event["partitionkey"].encode():
                 verdict.wrong.append(f"{event['data']['task']} on {topic} under another key or topic")
             place = event["partitionkey"], event["data"]["task"]
-            said.setdefault(place, {}).setdefault(event["id"], set()).add(record.value or b"")
+            said.setdefault(place, {}).setdefault(event["id"], set()).add(hash(record.value or b""))
     for case, hopes in expected.items():
         verdict.lost += [f"{task} of {case}" for task in hopes.raised if (case, task) not in said]
     for (case, task), by_id in said.items():
@@ -278,10 +283,7 @@ def orders_of(updates: Iterable[Record], cases: Collection[str]) -> set[tuple[st
     return {tuple(words.values()) for words in heard.values()}
 
 
-def _judge_progress(verdict: Verdict, given: Sequence[Record], progress: Mapping[int, int]) -> None:
-    ends: dict[int, int] = {}
-    for record in given:
-        ends[record.partition] = max(ends.get(record.partition, 0), record.offset + 1)
+def _judge_progress(verdict: Verdict, ends: Mapping[int, int], progress: Mapping[int, int]) -> None:
     for number, offset in progress.items():
         if offset < ends.get(number, 0):
             verdict.lost.append(f"records of case-events/{number} from {offset} on")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hub.memory import tables
-from tests.faults.oracles import Verdict, dump, judge_worker
+from tests.faults.oracles import Verdict, dump, judge_worker, stream
 from tests.sites.worker import Site, Tipping, WorkerProcess, until
 
 Start = Callable[..., WorkerProcess]
@@ -18,8 +18,8 @@ LONG_AGO = datetime(2025, 3, 3, 9, 0, tzinfo=UTC)
 
 def judged(site: Site) -> Verdict:
     """What the oracle says of everything since the site was made."""
-    tasks = {name: dump(site.kafka, name, site.begin[name]) for name in ("housing-tasks", "transport-tasks")}
-    events = dump(site.kafka, "case-events", site.begin["case-events"])
+    tasks = {name: stream(site.kafka, name, site.begin[name]) for name in ("housing-tasks", "transport-tasks")}
+    events = stream(site.kafka, "case-events", site.begin["case-events"])
     return judge_worker(events, tasks, site.database, site.group)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import socket
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from connectors.sdk import Receipt
 from hub.edge.ledger import Begun, Kind, State
@@ -250,6 +252,20 @@ def test_tables_of_another_user_are_a_matter_for_a_person_and_work_once_they_are
     assert isinstance(told, ConfigurationError)
     assert str(told).startswith("connectors.universal_housing.memory.url: postgresql+psycopg://")
     assert begin(memory, "a").was is None
+    engine.dispose()
+
+
+def test_a_disk_that_is_full_is_said_to_be(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'edge.db'}", "universal_housing")
+    memory = EdgeMemory(engine, "universal_housing")
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1"))
+
+    with pytest.raises(OperationalError) as caught:
+        deque(begin(memory, f"{number}") for number in range(1_000))
+
+    told = trouble(engine, "universal_housing", caught.value)
+    assert isinstance(told, RestartMe)
+    assert "edge.db: its disk is full (OperationalError). Make room there" in str(told)
     engine.dispose()
 
 

@@ -68,13 +68,22 @@ class ConnectorSite:
         partitions: of its topics.
         connector: name of its entry point.
         office: how the simulated back office behaves.
-        simulated: what else its simulator is told.
+        given: the address that the connector is given, where it is not the one that the test uses.
+        simulated: what else its simulator is told, such as the URL of a database.
     """
 
     def __init__(
-        self, folder: Path, kafka: str, partitions: int, connector: str, office: BackOffice, **simulated: Any
+        self,
+        folder: Path,
+        kafka: str,
+        partitions: int,
+        connector: str,
+        office: BackOffice,
+        *,
+        given: str | None = None,
+        **simulated: Any,
     ) -> None:
-        self.folder, self.kafka = folder, kafka
+        self.folder, self.kafka, self._given = folder, kafka, given or kafka
         # A name of its own is a consumer group and a ledger of its own.
         self.name = f"{connector}_{uuid4().hex[:8]}"
         (self.entry,) = entry_points(group="council_hub.connectors", name=connector)
@@ -110,7 +119,7 @@ class ConnectorSite:
         }
         tables: dict[str, Mapping[str, Any]] = {
             "council": {"name": "Nettlebourne", "code": "E06000999", "key": "not-a-real-council-key"},
-            "kafka": {"bootstrap": self.kafka, "partitions": self._partitions},
+            "kafka": {"bootstrap": self._given, "partitions": self._partitions},
             f"connectors.{self.name}": table,
         }
         text = "\n".join(toml_table(name, part) for name, part in tables.items())
@@ -154,9 +163,9 @@ class ConnectorSite:
             ),
         )
 
-    def log(self) -> list[dict[str, Any]]:
+    def said(self) -> list[dict[str, Any]]:
         """What its processes have said, oldest first."""
-        lines = (self.folder / "connector.log").read_text(encoding="utf-8").splitlines()
+        lines = self.log.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def last_words(self) -> str:
@@ -165,7 +174,7 @@ class ConnectorSite:
 
     def health(self, path: str) -> str:
         """What the process that was started last answers at `/readyz` or `/metrics`; empty while it does not."""
-        ports = [line["health_port"] for line in self.log() if line["event"] == "connector runs"]
+        ports = [line["health_port"] for line in self.said() if line["event"] == "connector runs"]
         try:
             return httpx.get(f"http://127.0.0.1:{ports[-1]}{path}").text if ports else ""
         except httpx.TransportError:
@@ -176,12 +185,21 @@ class ConnectorSite:
         with closing(sqlite3.connect(self.folder / "edge.db")) as memory, memory:
             memory.execute("delete from checkpoints")
 
+    @property
+    def command(self) -> list[str]:
+        """What runs the connector."""
+        return [sys.executable, "-m", "hub", "--settings", str(self.folder / "hub.toml"), "connector", "run", self.name]
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+        return self.folder / "connector.log"
+
     def start(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-        """The connector's process; what it says goes to `connector.log`."""
-        command = [sys.executable, "-m", "hub", "--settings", str(self.folder / "hub.toml")]
-        with (self.folder / "connector.log").open("ab") as log:
+        """The connector's process; what it says goes to its log."""
+        with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [*command, "connector", "run", self.name],
+                self.command,
                 cwd=ROOT,
                 env=with_third_party({**os.environ, **environment}),
                 stdout=log,

@@ -64,8 +64,8 @@ def kafka_with_topics(folder: Path) -> Iterator[str]:
 class Tipping:
     """A request about tipped waste, and what happens to it."""
 
-    def __init__(self, at: datetime | None = None) -> None:
-        self.at = at or datetime.now(UTC)
+    def __init__(self, at: datetime | None = None, uprn: str = "100000000017") -> None:
+        self.at, self.uprn = at or datetime.now(UTC), uprn
         self.id = uuid4()
         self.reference = case_reference(self.at, str(self.id))
 
@@ -84,7 +84,7 @@ class Tipping:
         )
 
     def reported(self) -> Event:
-        facts = Facts.model_validate({"uprn": "100000000017", "waste_size": "transit-van", "land_owner": "housing"})
+        facts = Facts.model_validate({"uprn": self.uprn, "waste_size": "transit-van", "land_owner": "housing"})
         return self._event(RequestReceived, Request(request="fly-tipping-reported", facts=facts), 0)
 
     def done(self, task: str, department: Department, minutes: int) -> Event:
@@ -125,7 +125,7 @@ class Site:
         store.close()
         self.write_settings(database_url)
 
-    def write_settings(self, database_url: str, **kafka: object) -> None:
+    def write_settings(self, database_url: str, web: str = "", **kafka: object) -> None:
         section = {"bootstrap": self.kafka, "partitions": PARTITIONS} | kafka
         lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in section.items())
         (self.folder / "hub.toml").write_text(
@@ -141,6 +141,7 @@ class Site:
             health_port = 0
             deadlines_every_s = 0.02
             memory.url = "{database_url}"
+            {web}
             """
         )
 
@@ -150,6 +151,10 @@ class Site:
         file = self.folder / f"{name}.toml"
         file.write_text((self.folder / "hub.toml").read_text().replace("[worker]", f"[worker]\n{lines}"))
         return file
+
+    def command(self, settings: Path | None = None) -> list[str]:
+        """What runs the worker, of the site's own settings file or another."""
+        return [sys.executable, "-m", "hub", "--settings", str(settings or self.folder / "hub.toml"), "worker"]
 
     def _ends(self, topic: str) -> dict[int, int]:
         partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
@@ -234,9 +239,8 @@ class WorkerProcess:
     """A running `hub worker`; of the site's own settings file, or another."""
 
     def __init__(self, site: Site, environment: Mapping[str, str] | None = None, settings: Path | None = None) -> None:
-        command = [sys.executable, "-m", "hub", "--settings", str(settings or site.folder / "hub.toml"), "worker"]
         self.process = subprocess.Popen(
-            command,
+            site.command(settings),
             cwd=ROOT,
             env={**os.environ, **(environment or {})},
             stdout=subprocess.PIPE,

@@ -14,6 +14,8 @@ from hub.settings import KafkaSettings
 
 _SESSION_MS = 30_000
 _LOOK_S = 0.1
+_ASK_MS = 1_000
+"""What is only counted is not waited for: a broker that is away would hold up whoever works meanwhile."""
 
 
 class Receiver:
@@ -50,6 +52,7 @@ class Receiver:
             )
         except KafkaError as error:
             raise does_not_answer(bootstrap, error) from error
+        self._committed: dict[Any, int] = {}
         self._subscribe(bootstrap, topics)
 
     def _subscribe(self, bootstrap: str, topics: Sequence[str]) -> None:
@@ -115,7 +118,24 @@ class Receiver:
             return False
         except KafkaError as error:
             raise RestartMe(f"Committing offsets to Kafka failed ({type(error).__name__}).") from error
+        self._committed |= {part: committed.offset for part, committed in offsets.items()}
         return True
+
+    def waiting(self) -> int | None:
+        """How many records of its partitions this member has not committed; None where the brokers do not say so soon."""
+        parts = list(self._consumer.assignment())
+        # What others commit meanwhile, of a partition that comes and goes, is not known here.
+        self._committed = {part: offset for part, offset in self._committed.items() if part in parts}
+        try:
+            for part in parts:
+                if part not in self._committed:
+                    committed = self._consumer.committed(part, timeout_ms=_ASK_MS)
+                    begin = self._consumer.beginning_offsets([part], timeout_ms=_ASK_MS)[part]
+                    self._committed[part] = begin if committed is None else committed
+            ends: dict[Any, int] = self._consumer.end_offsets(parts, timeout_ms=_ASK_MS) if parts else {}
+        except KafkaError:
+            return None
+        return sum(max(0, ends[part] - self._committed[part]) for part in parts)
 
     def close(self) -> None:
         """Leave without giving up the place in the group. Never raises."""

@@ -209,7 +209,95 @@ def file_names_are_drawn() -> None:
     from connectors.transport_files import connector  # noqa: PLC0415 - as above
     from connectors.transport_files.mapping import booking_name  # noqa: PLC0415 - as above
 
-    swap(connector, "booking_name", lambda effect, rules: f"{uuid4().hex[:6]}{booking_name(effect, rules)}")
+    def drawn(*asked: Any) -> str:
+        # A name that the depot takes, BK_<18 digits>_<key>.dat, and another one within the second.
+        name = booking_name(*asked)
+        return f"{name[:17]}{uuid4().int % 10_000:04}{name[21:]}"
+
+    swap(connector, "booking_name", drawn)
+
+
+def acks_off() -> None:
+    """A connector and the door believe what they sent to be safe once it has left the process."""
+    _producers_are(acks=0, enable_idempotence=False, retries=0)
+
+
+def one_acknowledgement() -> None:
+    """A connector and the door believe what they sent to be safe once one broker has it."""
+    _producers_are(acks=1, enable_idempotence=False)
+
+
+def _producers_are(**other: Any) -> None:
+    from hub.edge.kafka import sender  # noqa: PLC0415 - as above
+
+    producer: Any = vars(sender)["KafkaProducer"]
+    swap(sender, "KafkaProducer", lambda **settings: producer(**{**settings, **other}))
+
+
+def impatient() -> None:
+    """A connector takes a wire that is slow for one that is dead."""
+    from hub.edge.kafka import sender  # noqa: PLC0415 - as above
+
+    made: Any = sender.Sender.__init__
+    swap(sender.Sender, "__init__", lambda self, *given: made(self, *given, acknowledged_within_s=0.25))
+
+
+def zombies_write() -> None:
+    """A process that wakes up where its successor has been goes on with what it had in hand."""
+    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+
+    swap(sink_runner.SinkRunner, "_is_still_ours", lambda *_: None)
+
+
+def zombies_write_without_a_ledger() -> None:
+    """The same, and the target keeps no ledger that would tell it."""
+    zombies_write()
+    no_ledger_in_the_target()
+
+
+def zombies_write_under_drawn_names() -> None:
+    """The same, and what it writes is told from what its successor wrote by nothing."""
+    zombies_write()
+    file_names_are_drawn()
+
+
+def everything_is_taken() -> None:
+    """A sink takes all that waits on its topic into its own memory, however slow its system is."""
+    from hub.edge.kafka import receiver  # noqa: PLC0415 - as above
+
+    poll = receiver.Receiver.poll
+
+    def hoard(self: Any, within_s: float, at_most: int) -> Any:
+        taken = found = poll(self, within_s, at_most)
+        while found:
+            taken = [*taken, *(found := poll(self, within_s, 10_000))]
+        return taken
+
+    swap(receiver.Receiver, "poll", hoard)
+
+
+def nothing_is_retried() -> None:
+    """A sink takes a system that is away for a defect of its connector, and sets the instruction aside."""
+    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+
+    swap(sink_runner, "RetryLater", type("Never", (Exception,), {}))
+
+
+def trouble_is_passed_over() -> None:
+    """A sink whose own memory fails goes on with the next instruction."""
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - as above
+
+    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+
+    take = sink_runner.SinkRunner._take
+
+    def carefree(self: Any, record: Any) -> None:
+        try:
+            take(self, record)
+        except DBAPIError:
+            self._done[record.place.topic, record.place.partition] = record.place
+
+    swap(sink_runner.SinkRunner, "_take", carefree)
 
 
 def reads_uncommitted() -> None:
@@ -736,6 +824,15 @@ MUTANTS: dict[str, Callable[[], None]] = {
         names_lose_their_letters,
         extracts_are_held_whole,
         lines_are_of_any_length,
+        acks_off,
+        one_acknowledgement,
+        impatient,
+        zombies_write,
+        zombies_write_without_a_ledger,
+        everything_is_taken,
+        trouble_is_passed_over,
+        nothing_is_retried,
+        zombies_write_under_drawn_names,
     )
 }
 

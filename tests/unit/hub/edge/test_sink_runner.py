@@ -156,6 +156,9 @@ class Topic:
     def stay(self) -> None:
         """It does."""
 
+    def waiting(self) -> int:
+        return len(self._records) - 1 - self.committed
+
     def commit(self, done: Sequence[Place]) -> bool:
         self.committed = max(place.offset for place in done)
         return True
@@ -273,6 +276,17 @@ def test_a_task_and_its_change_that_were_set_aside_both_go_in_when_they_are_repl
     assert hub.said() == [(ACCEPTED, False), (ACCEPTED, False)]
     assert hub.register.tried[-1].earlier == "00000001"
     assert len(hub.letters()) == 2
+
+
+def test_a_process_that_wakes_up_where_its_successor_has_been_writes_nothing(hub: Hub) -> None:
+    first = raised()
+    receipt = Receipt(status=ACCEPTED, reference="00000001")
+    hub.making = [lambda: hub.edge.memory.finish(first.id.hex, receipt, 0)]
+
+    with pytest.raises(RestartMe, match="taken this one's place"):
+        hub.give(first)
+
+    assert hub.register.tried == []
 
 
 def test_a_change_that_is_replayed_before_its_task_waits_again(hub: Hub) -> None:
