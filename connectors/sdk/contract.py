@@ -101,8 +101,7 @@ class Row:
 
     def __post_init__(self) -> None:
         _refuse_unless_text(self, "key", stored=True)
-        if not 1 <= len(self.key) <= KEY_AT_MOST:
-            raise ValueError(f"The key of a Row has {len(self.key)} characters; it has 1 to {KEY_AT_MOST}.")
+        _refuse_unless_a_key(self, self.key)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +109,19 @@ class UnreadableRow:
     """A row of which not even the key can be read. An extract with one deletes nothing: the row that seems to be missing may be this one.
 
     Attributes:
-        place: where in the extract it stands, for people: line 4711.
+        place: where in the extract it stands, for people: line 4711. No two have the same; 200 characters at most.
         values: what `translate` raises its error from; nothing of what stands there.
+
+    Raises:
+        TypeError, ValueError: as a row's key.
     """
 
     place: str
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        _refuse_unless_text(self, "place", stored=True)
+        _refuse_unless_a_key(self, self.place)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +250,14 @@ def _refuse_unless_status(of: "Progress | Receipt") -> None:
         raise TypeError(f"The status of a {type(of).__name__} is a {type(of.status).__name__}, and no TaskStatus.")
 
 
-def _refuse_unless_text(of: "LegacyRecord | Row | Progress | Receipt", name: str, *, stored: bool = False) -> None:
+def _refuse_unless_a_key(of: "Row | UnreadableRow", text: str) -> None:
+    if not 1 <= len(text) <= KEY_AT_MOST:
+        raise ValueError(f"A {type(of).__name__} is found by 1 to {KEY_AT_MOST} characters, not by {len(text)}.")
+
+
+def _refuse_unless_text(
+    of: "LegacyRecord | Row | UnreadableRow | Progress | Receipt", name: str, *, stored: bool = False
+) -> None:
     """Refuse what cannot be sent as text; with `stored`, also the NUL that PostgreSQL has no room for."""
     what, text = f"The {name} of a {type(of).__name__}", getattr(of, name)
     if not isinstance(text, str):

@@ -79,7 +79,7 @@ def jobs(first: int, last: int, status: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.fault(
-    "T37 feed",
+    "silent feed",
     "a legacy system that answers and has nothing more to say; then its connector dies",
     invariants="no data is said",
     oracle="O2, page, metrics",
@@ -109,7 +109,7 @@ def test_a_feed_that_falls_silent_is_said_to_be_and_one_whose_process_died_too(
 
 
 @pytest.mark.fault(
-    "T31 extract",
+    "tripwire",
     "a full extract with 41 % fewer rows than the one before",
     invariants="I1",
     oracle="O2",

@@ -76,8 +76,8 @@ def _row(line: Line) -> Row | UnreadableRow:
         fault = f"line {line.number} is {line.length} bytes long; {LONGEST_LINE} are agreed"
         return UnreadableRow(place=f"line {line.number}", values={"fault": fault})
     values = line.content.decode("utf-8", "replace").split(",")
-    if len(values) != len(HEADER.split(",")):
-        fault = f"line {line.number} has {len(values)} values instead of {len(HEADER.split(','))}"
+    if len(values) != len(HEADER.split(",")) or not values[0].isdecimal():
+        fault = f"line {line.number} is not {HEADER}, with digits for a number"
         return UnreadableRow(place=f"line {line.number}", values={"fault": fault})
     number, status, property_ref = values
     return Row(key=number, values={"status": status, "property": property_ref}, keeps={"property": property_ref})
