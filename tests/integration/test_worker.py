@@ -132,7 +132,7 @@ def test_the_marks_that_transactions_leave_in_the_log_are_gone_over(site: Site, 
 
 
 def test_what_cannot_be_understood_is_set_aside_with_its_reason_and_the_rest_flows(site: Site, start: Start) -> None:
-    request, stray = Tipping(), Tipping()
+    request, stray, other = Tipping(), Tipping(), Tipping()
     good = stray.reported().encode()
     wrong = {
         # As large as the topic takes: with its reason beside it, it is larger.
@@ -141,7 +141,10 @@ def test_what_cannot_be_understood_is_set_aside_with_its_reason_and_the_rest_flo
         "unknown-type": (b"c", good.replace(b"case.request-received.v1", b"housing.tenancy-ended.v1")),
         "wrong-data": (stray.reference.encode(), good.replace(b"fly-tipping-reported", b"NOT A SLUG")),
         "wrong-key": (b"\x00", good),
-        "no-journey": (stray.reference.encode(), good.replace(b"fly-tipping-reported", b"unicorn-wanted")),
+        "no-journey": (
+            other.reference.encode(),
+            other.reported().encode().replace(b"fly-tipping-reported", b"unicorn-wanted"),
+        ),
     }
     start(site)
 
