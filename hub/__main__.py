@@ -15,10 +15,12 @@ COMMANDS = {
     "worker": "Run the worker that routes cases",
     "web": "Run the pages and the API",
     "connector": "Run, check and list connectors",
+    "feeds": "Say how every feed is: silent, away, held, or as it should be",
     "journey": "Check, draw and simulate journeys",
     "topics": "Plan and make the topics",
     "broker": "Run a local Apache Kafka",
     "dead-letters": "List, show and replay records that could not be understood",
+    "effects": "List, show and settle what may or may not have reached a department",
 }
 
 

@@ -14,7 +14,8 @@ PATIENCE = {"connect_timeout": 3, "tcp_user_timeout": 5000}
 """For PostgreSQL: seconds to connect, milliseconds for what was sent to arrive. Without them a machine that has vanished is waited for two
 minutes, and whoever asked waits too."""
 _KNOWN = "There are sqlite:///FILE and postgresql+psycopg://USER@HOST/NAME."
-_CLOSED = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_NOTADB")
+_CLOSED = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
 def make_tables(engine: Engine, metadata: MetaData, setting: str) -> None:
@@ -36,9 +37,17 @@ def make_tables(engine: Engine, metadata: MetaData, setting: str) -> None:
             else:
                 connection.execute(text("BEGIN IMMEDIATE"))
             metadata.create_all(connection)
+        _fold_in(engine)
     except DBAPIError as error:
         engine.dispose()
         raise unusable(error.orig or error, setting, engine.url) from error
+
+
+def _fold_in(engine: Engine) -> None:
+    """Bring what SQLite keeps in its log beside the file into the file itself: a log that is lost from here on takes none of it away."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            connection.execute(text("PRAGMA wal_checkpoint(PASSIVE)"))
 
 
 def read_url(url: str, setting: str) -> URL:
@@ -87,10 +96,10 @@ def unusable(error: BaseException, setting: str, url: URL) -> HubError:
     """
     what = f"{setting}: {url.set(query={}).render_as_string(hide_password=True)}"
     says = next(iter(str(error).splitlines()), "") or type(error).__name__
-    if url.get_backend_name() == "sqlite" and getattr(error, "sqlite_errorname", "").startswith(_CLOSED):
-        return ConfigurationError(
-            f"{what} cannot be opened and written ({says}). May this user write there, is it SQLite?"
-        )
+    if is_damaged(error):
+        return damaged(what, says)
+    if getattr(error, "sqlite_errorname", "").startswith(_CLOSED):
+        return ConfigurationError(f"{what} cannot be opened and written ({says}). May this user write there?")
     # Both drivers name their errors as the DB-API does: Operational is a server that is away, or busy, or has no room.
     if any(kind.__name__ == "OperationalError" for kind in type(error).__mro__):
         return RestartMe(f"{what} does not answer ({says}). Is {setting} right, and does it run?")
@@ -98,4 +107,22 @@ def unusable(error: BaseException, setting: str, url: URL) -> HubError:
     return ConfigurationError(
         f"{what} does not let us make our tables ({says}). From PostgreSQL 15 on its owner has to say: "
         f"GRANT USAGE, CREATE ON SCHEMA public TO {user};"
+    )
+
+
+def is_damaged(error: BaseException) -> bool:
+    """Whether a driver's error says that a SQLite file is not what it was, or none at all."""
+    return getattr(error, "sqlite_errorname", "").startswith(_DAMAGED)
+
+
+def damaged(what: str, says: str) -> ConfigurationError:
+    """What to raise for a memory that cannot be read any more. Nobody starts anew by himself: it knows what was done already.
+
+    Args:
+        what: setting and URL.
+        says: what is wrong with it.
+    """
+    return ConfigurationError(
+        f"{what} is damaged, or no memory of the hub ({says}). Keep it, put back its last backup, and start again; without one, "
+        "`sqlite3 FILE .recover` reads what can still be read."
     )

@@ -154,8 +154,20 @@ class ConnectorProcess(_Section):
     """Port of /livez, /readyz and /metrics; 0 picks a free one."""
     tasks: tuple[Work, ...] | None = None
     """Kinds of work it takes; all that the connector can, where left out. No kind of work is two tables'."""
+    reads: Mapping[str, Mapping[str, Any]] = {}
+    """How often and how much its datasets say here, where that is not what the connector's manifest expects."""
+    beats_every_s: Annotated[float, Field(ge=0.5, le=60)] = 15.0
+    """How often it says on `hub-heartbeats` how its feeds are; what changes is said at once."""
     settings: Mapping[str, Any] = {}
     """The connector's own settings, unread."""
+
+
+class DeadLetterSettings(_Section):
+    """Records that are set aside."""
+
+    at_most_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    """By one process. Past it the process stops before the next such record until the minute is over; those that only wait for an
+    earlier one of their case are not counted."""
 
 
 class JourneySettings(_Section):
@@ -184,6 +196,7 @@ class HubSettings(_Section):
     broker: BrokerSettings = BrokerSettings()
     worker: WorkerSettings = WorkerSettings()
     web: WebSettings = WebSettings()
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
     journeys: JourneySettings = JourneySettings()
     logs: LogSettings = LogSettings()
     connectors: Mapping[str, ConnectorProcess] = {}

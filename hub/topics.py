@@ -11,14 +11,17 @@ from enum import StrEnum
 from hub.edge.kafka import TopicFacts, Topics, topics_of
 from hub.errors import ConfigurationError
 from hub.settings import KafkaSettings
-from schemas.topics import CATALOGUE, DEAD_LETTER_RETENTION_DAYS, Topic
+from schemas.topics import CATALOGUE, DEAD_LETTER_RETENTION_DAYS, LARGEST_LETTER_BYTES, LARGEST_RECORD_BYTES, Topic
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _OF_DEAD_LETTERS = {
-    # Twice what any other topic takes: the largest record there is, with its reason in headers, must still find room.
-    "max.message.bytes": str(2 * 1024 * 1024),
+    "max.message.bytes": str(LARGEST_LETTER_BYTES),
     # A marker settles what came before it. The broker's clock says what did, for those of two machines may differ.
     "message.timestamp.type": "LogAppendTime",
+}
+_OF_A_DAY = {
+    # Kafka deletes whole segments, and begins a new one after a week: what is kept for a day would lie there for eight.
+    "segment.ms": str(60 * 60 * 1000),
 }
 
 
@@ -52,12 +55,20 @@ def wanted(partitions: int, replication: int, catalogue: Iterable[Topic] = CATAL
     in_sync = "2" if replication >= 3 else "1"
 
     def facts(name: str, days: int, **more: str) -> TopicFacts:
-        configs = {"cleanup.policy": "delete", "retention.ms": str(days * _DAY_MS), "min.insync.replicas": in_sync}
+        configs = {
+            "cleanup.policy": "delete",
+            "retention.ms": str(days * _DAY_MS),
+            "min.insync.replicas": in_sync,
+            "max.message.bytes": str(LARGEST_RECORD_BYTES),
+            # Kafka measures what a producer sends, and would take gigabytes of blanks in a few compressed bytes. Like this it unpacks
+            # them and refuses them where they are sent, and whatever is on a topic can be read, and set aside.
+            "compression.type": "uncompressed",
+        }
         return TopicFacts(name, partitions, replication, configs | more)
 
     found = []
     for topic in catalogue:
-        found.append(facts(topic.name, topic.retention_days))
+        found.append(facts(topic.name, topic.retention_days, **(_OF_A_DAY if topic.retention_days == 1 else {})))
         days = max(topic.retention_days, DEAD_LETTER_RETENTION_DAYS)
         found.append(facts(topic.dead_letters, days, **_OF_DEAD_LETTERS))
     return tuple(found)
@@ -71,7 +82,7 @@ def plan(topics: Iterable[TopicFacts], existing: Mapping[str, TopicFacts]) -> tu
 def differences(topics: Iterable[TopicFacts], existing: Mapping[str, TopicFacts]) -> tuple[str, ...]:
     """Why a process must not start on these topics, one sentence each; empty when it may.
 
-    Only what would lose or scatter records counts: a topic that is missing, or has another number of partitions.
+    Only what would lose or scatter records counts: a topic that is missing, has another number of partitions, or is compacted.
     """
     found = []
     for topic in topics:
@@ -80,6 +91,11 @@ def differences(topics: Iterable[TopicFacts], existing: Mapping[str, TopicFacts]
             found.append(f"{topic.name} does not exist. Run `hub topics apply`.")
         elif actual.partitions != topic.partitions:
             found.append(_partitions_differ(topic, actual))
+        elif "compact" in actual.configs.get("cleanup.policy", ""):
+            found.append(
+                f"{topic.name} is compacted: of the records of a key Kafka keeps the last, and the hub needs every one. "
+                "Run `hub topics apply`."
+            )
     return tuple(found)
 
 

@@ -17,7 +17,7 @@ class CaseStatus(StrEnum):
     """Something was heard of it before its request was; it waits for the request."""
     OPEN = "open"
     NEEDS_DECISION = "needs-decision"
-    """A department refused a task and the journey leaves it to a person what follows."""
+    """A person has to say how it goes on: what follows a refusal, or whether a department has what it was asked."""
     FINISHED = "finished"
     """Everything its journey asked for is done."""
     CLOSED = "closed"
@@ -40,6 +40,10 @@ class CaseChange(StrEnum):
     TASK_LATE = "task-late"
     CHANGE_REFUSED = "change-refused"
     """A department refused a change of a task, or to stop it; it goes by what it was told before, until somebody speaks with it."""
+    TASK_UNCERTAIN = "task-uncertain"
+    """Nobody knows whether a department has what it was asked or told; the task waits until a person has found out."""
+    TASK_SETTLED = "task-settled"
+    """That is known by now, and the task goes on."""
     DATE_MOVED = "date-moved"
     NEEDS_DECISION = "needs-decision"
     DONE = "done"
@@ -89,6 +93,24 @@ class Decided(Message):
     """What is to be done."""
     by: Annotated[str, Privacy.PERSONAL, Field(max_length=80)]
     """Who decided."""
+
+
+class Discard(Message):
+    """A record about the case that could not be read, and that nobody will mend."""
+
+    record: Annotated[str, Privacy.NONE, Field(pattern=r"^[a-z-]+/\d+/\d+$", max_length=100)]
+    """Where it first stood: topic/partition/offset."""
+    by: Annotated[str, Privacy.PERSONAL, Field(max_length=80)]
+    """Who discarded it."""
+    why: Annotated[str, Privacy.PERSONAL, Field(max_length=200)]
+    """Their reason."""
+
+
+class RecordDiscarded(Event):
+    """A person gave up a dead letter of the case: what waited for it goes on. On the topic of the record, and on `case-events`."""
+
+    type: Annotated[Literal["case.record-discarded.v1"], Privacy.NONE] = "case.record-discarded.v1"
+    data: Annotated[Discard, Privacy.NONE]
 
 
 class TaskDecided(Event):

@@ -14,8 +14,11 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from schemas.cases import CaseUpdated, TaskDecided
+from schemas.audit import Revealed
+from schemas.cases import CaseUpdated, RecordDiscarded, TaskDecided
+from schemas.effects import EffectSettled, EffectUncertain, TaskSettled
 from schemas.envelope import Classification, Department, Event
+from schemas.feeds import FeedJudged
 from schemas.housing import TenancyEnded, TenancyStarted, WorksOrderChanged
 from schemas.requests import RequestAmended, RequestReceived, RequestWithdrawn
 from schemas.social_care import ReferralChanged
@@ -125,14 +128,14 @@ def _kind(item: Any) -> str:
 def _tasks(department: Department) -> Topic:
     return Topic(
         name=f"{department}-tasks",
-        about=f"Work for {department}: raised, changed, withdrawn",
+        about=f"Work for {department}: raised, changed, withdrawn; what was found of it where nobody knew; what of it was discarded",
         owner="hub",
-        producers=("worker",),
+        producers=("worker", "dead-letters"),
         consumers=(f"{department} connectors",),
         key="case",
         retention_days=30,
         classification=Classification.SPECIAL_CATEGORY,
-        events=(TaskRaised, TaskChanged, TaskWithdrawn),
+        events=(TaskRaised, TaskChanged, TaskWithdrawn, TaskSettled, RecordDiscarded),
     )
 
 
@@ -154,12 +157,22 @@ CASE_EVENTS = Topic(
     name="case-events",
     about="Everything that moves a case: requests, task statuses, expired deadlines, staff decisions; the router's only input",
     owner="hub",
-    producers=("web", "connectors", "worker"),
+    producers=("web", "connectors", "worker", "dead-letters"),
     consumers=("worker",),
     key="case",
     retention_days=30,
     classification=Classification.SPECIAL_CATEGORY,
-    events=(RequestReceived, RequestAmended, RequestWithdrawn, TaskStatusChanged, DeadlineExpired, TaskDecided),
+    events=(
+        RequestReceived,
+        RequestAmended,
+        RequestWithdrawn,
+        TaskStatusChanged,
+        DeadlineExpired,
+        TaskDecided,
+        RecordDiscarded,
+        EffectUncertain,
+        EffectSettled,
+    ),
 )
 
 CASE_UPDATES = Topic(
@@ -186,7 +199,36 @@ FACTS: Mapping[Department, Topic] = MappingProxyType(
     }
 )
 
-CATALOGUE: tuple[Topic, ...] = (CASE_EVENTS, *TASKS.values(), *FACTS.values(), CASE_UPDATES)
+HEARTBEATS = Topic(
+    name="hub-heartbeats",
+    about="How each feed is, every few seconds: what is silent, away or held, and what is not heard from at all",
+    owner="hub",
+    producers=("connectors",),
+    consumers=("web", "operations"),
+    key="feed",
+    retention_days=1,
+    classification=Classification.OPEN,
+    events=(FeedJudged,),
+)
+
+AUDIT = Topic(
+    name="audit",
+    about="Who looked at what may be about a person, and why",
+    owner="hub",
+    producers=("dead-letters", "web"),
+    consumers=("auditors",),
+    key="actor",
+    retention_days=7 * 365,
+    classification=Classification.PERSONAL,
+    events=(Revealed,),
+)
+
+CATALOGUE: tuple[Topic, ...] = (CASE_EVENTS, *TASKS.values(), *FACTS.values(), CASE_UPDATES, HEARTBEATS, AUDIT)
 """Every topic of the hub; each has a dead-letter topic beside it, kept longer so that people have time."""
 
 DEAD_LETTER_RETENTION_DAYS = 90
+
+LARGEST_RECORD_BYTES = 1024 * 1024
+"""Of a record with all that Kafka puts round it, on every topic but those of dead letters."""
+LARGEST_LETTER_BYTES = 2 * LARGEST_RECORD_BYTES
+"""Of a dead letter: the largest record there is, with its reason in headers, must still find room."""

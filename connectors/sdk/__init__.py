@@ -6,19 +6,24 @@ Read `contract.py` first: what a source and a sink are. `connectors.sdk.conforma
 
 from connectors.sdk.contract import (
     Batch,
+    Change,
     Checkpoint,
     Connector,
     Effect,
     EffectClass,
+    Extract,
     Fact,
     Instruction,
     LegacyRecord,
     Progress,
     Receipt,
+    Row,
     Said,
     SinkConnector,
     SourceConnector,
+    UnreadableRow,
 )
+from connectors.sdk.encoding import EncodingQuirk
 from connectors.sdk.errors import (
     ConfigurationError,
     ConnectorError,
@@ -28,11 +33,10 @@ from connectors.sdk.errors import (
     TranslationError,
     UnmappedCode,
 )
-from connectors.sdk.manifest import Dataset, Manifest, Surface, load_manifest, manifest_of
+from connectors.sdk.manifest import Dataset, Delivery, Manifest, Surface, load_manifest, manifest_of
 from connectors.sdk.mapping import CodeTable
 from connectors.sdk.quirks import (
     DateQuirk,
-    EncodingQuirk,
     FlagQuirk,
     IdentifierQuirk,
     MomentQuirk,
@@ -51,6 +55,7 @@ from connectors.sdk.settings import ConnectorSettings, SettingsSection, load_set
 
 __all__ = [
     "Batch",
+    "Change",
     "Checkpoint",
     "CodeTable",
     "ConfigurationError",
@@ -60,9 +65,11 @@ __all__ = [
     "ContractBroken",
     "Dataset",
     "DateQuirk",
+    "Delivery",
     "Effect",
     "EffectClass",
     "EncodingQuirk",
+    "Extract",
     "Fact",
     "FlagQuirk",
     "IdentifierQuirk",
@@ -80,6 +87,7 @@ __all__ = [
     "Receipt",
     "RepeatedHour",
     "RetryLater",
+    "Row",
     "Said",
     "SettingsSection",
     "SinkConnector",
@@ -88,6 +96,7 @@ __all__ = [
     "TextQuirk",
     "TranslationError",
     "UnmappedCode",
+    "UnreadableRow",
     "WidthQuirk",
     "WidthUnit",
     "listed",

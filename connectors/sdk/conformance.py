@@ -37,7 +37,7 @@ from typing import Any
 
 import pytest
 
-from connectors.sdk.contract import Effect, Fact, LegacyRecord, Said, SinkConnector, SourceConnector
+from connectors.sdk.contract import Effect, EffectClass, Fact, LegacyRecord, Said, SinkConnector, SourceConnector
 from connectors.sdk.errors import ConfigurationError, ConnectorError, RetryLater, TranslationError
 from connectors.sdk.manifest import manifest_of
 from connectors.sdk.mapping import CodeTable
@@ -78,6 +78,10 @@ class ConnectorConformance(Rehearsal):
             )
         return {**settings, "password": "not-the-password"}
 
+    def lose_the_next_answer(self, simulator: Any) -> None:
+        """Class D: have the simulated system carry out the next instruction, and lose its answer."""
+        pytest.fail("Override lose_the_next_answer, or exempt the check in quality.toml with a reason.")
+
     # How the suite is put together.
 
     def __init_subclass__(cls, **arguments: Any) -> None:
@@ -92,7 +96,9 @@ class ConnectorConformance(Rehearsal):
         if not issubclass(cls.connector, SourceConnector):
             left_out |= _SOURCE_CHECKS
         if not issubclass(cls.connector, SinkConnector):
-            left_out |= _SINK_CHECKS
+            left_out |= _SINK_CHECKS | _CHECKS_OF_CLASS_D
+        elif cls.connector.effect_class is not EffectClass.D:
+            left_out |= _CHECKS_OF_CLASS_D
         for check in left_out:
             setattr(cls, check, None)
 
@@ -274,6 +280,19 @@ class ConnectorConformance(Rehearsal):
                     receipt = self.apply_once(quiet, effect)
                     assert receipt.status is not TaskStatus.CANCELLED, f"{work}: cancelled, which nobody asked for"
 
+    def test_an_instruction_whose_answer_is_lost_is_never_called_one_that_did_not_leave(self, quiet: Running) -> None:
+        for place, work in enumerate(self.manifest().tasks):
+            before = self.effects_written(quiet.simulator)
+            self.lose_the_next_answer(quiet.simulator)
+            with self.connected(quiet, timeout_s=2) as connector, pytest.raises(Exception) as caught:  # noqa: PT011 - any but three
+                connector.apply(raise_task(work, self.manifest(), place))
+            assert self.effects_written(quiet.simulator) - before == 1, (
+                f"{work}: the answer was lost, and so was the work"
+            )
+            assert not isinstance(caught.value, RetryLater | TranslationError | ConfigurationError), (
+                f"{work}: it was carried out, and {type(caught.value).__name__} says that nothing had left"
+            )
+
     # What it does when things go wrong.
 
     def test_it_says_that_it_reaches_its_system(self, quiet: Running) -> None:
@@ -348,6 +367,9 @@ _SINK_CHECKS = frozenset(
         "test_an_instruction_about_nobody_who_is_known_is_answered_in_words_that_a_case_can_hold",
     }
 )
+
+
+_CHECKS_OF_CLASS_D = frozenset({"test_an_instruction_whose_answer_is_lost_is_never_called_one_that_did_not_leave"})
 
 
 def _positions(batches: Any) -> set[str]:

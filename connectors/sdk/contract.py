@@ -23,6 +23,17 @@ Instruction = TaskRaised | TaskChanged | TaskWithdrawn
 """What the hub asks of a department."""
 
 
+class Change(StrEnum):
+    """What happened to a row since the full extract before."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    DELETED = "deleted"
+    """It is gone; all that is known of it is what its row said to keep."""
+    UNREADABLE = "unreadable"
+    """It stands in this extract and cannot be read; nobody knows which row it is."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LegacyRecord:
     """One version of one record, as the legacy system delivers it.
@@ -32,6 +43,8 @@ class LegacyRecord:
         key: the record's own key there, trimmed: 00012345.
         position: tells this version from every other of the dataset; the event ids are computed from it.
         values: its fields under the names the mapping knows, raw: padding, sentinels and local times still in place.
+        change: what happened to it, where its dataset delivers full extracts; None where it delivers changes.
+        as_of: of which moment that full extract is.
 
     Raises:
         TypeError: dataset, key or position is no text.
@@ -42,6 +55,8 @@ class LegacyRecord:
     key: str
     position: str
     values: Mapping[str, Any] = field(repr=False)
+    change: Change | None = None
+    as_of: datetime | None = None
 
     def __post_init__(self) -> None:
         for name in ("dataset", "key", "position"):
@@ -50,10 +65,75 @@ class LegacyRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Records read together, and where reading goes on once every one of them is safe on its topic."""
+    """Records read together, and where reading goes on once every one of them is safe on its topic.
+
+    Attributes:
+        remarks: what a person should know, though nothing is wrong with any record: a column that was not there before. Nothing personal.
+    """
 
     records: tuple[LegacyRecord, ...]
     checkpoint: Checkpoint
+    remarks: tuple[str, ...] = ()
+
+
+KEY_AT_MOST = 200
+"""Characters of a row's key: every database can find a row by so many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of a full extract.
+
+    Attributes:
+        key: the row's own key there, trimmed, of 1 to 200 characters; no two rows of an extract have the same.
+        values: as a record's.
+        keeps: what `translate` needs to know of it once it is deleted. The hub keeps this for as long as the row is there, and nothing else
+            of it, so give what that takes and no more.
+
+    Raises:
+        TypeError: the key is no text.
+        ValueError: it is empty, too long, or text that cannot be stored.
+    """
+
+    key: str
+    values: Mapping[str, Any] = field(repr=False)
+    keeps: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        _refuse_unless_text(self, "key", stored=True)
+        if not 1 <= len(self.key) <= KEY_AT_MOST:
+            raise ValueError(f"The key of a Row has {len(self.key)} characters; it has 1 to {KEY_AT_MOST}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnreadableRow:
+    """A row of which not even the key can be read. An extract with one deletes nothing: the row that seems to be missing may be this one.
+
+    Attributes:
+        place: where in the extract it stands, for people: line 4711.
+        values: what `translate` raises its error from; nothing of what stands there.
+    """
+
+    place: str
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extract:
+    """Every row of a dataset, as it stood at one moment.
+
+    Attributes:
+        name: tells it from every other extract, for people too: the file's name and time.
+        as_of: of which moment it is; with a zone.
+        checkpoint: where to look on once it is safe.
+        rows: read once, from the first to the last, and never held together. They end only where the extract is whole: its trailer, its
+            manifest or its count has been read and adds up. Where that fails they raise ContractBroken, and nothing of it is used.
+    """
+
+    name: str
+    as_of: datetime
+    checkpoint: Checkpoint
+    rows: Iterable[Row | UnreadableRow] = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +197,8 @@ class EffectClass(StrEnum):
     """Keeps our reference: looked up before any retry; once."""
     C = "C"
     """Picks up files: deterministic name, temporary name, rename; once per name."""
+    D = "D"
+    """Keeps nothing of ours and cannot be searched: at most once by machine, and what is uncertain waits for a person who asks."""
 
 
 REFERENCE_AT_MOST, REASON_AT_MOST = 64, 200
@@ -162,7 +244,7 @@ def _refuse_unless_status(of: "Progress | Receipt") -> None:
         raise TypeError(f"The status of a {type(of).__name__} is a {type(of.status).__name__}, and no TaskStatus.")
 
 
-def _refuse_unless_text(of: "LegacyRecord | Progress | Receipt", name: str, *, stored: bool = False) -> None:
+def _refuse_unless_text(of: "LegacyRecord | Row | Progress | Receipt", name: str, *, stored: bool = False) -> None:
     """Refuse what cannot be sent as text; with `stored`, also the NUL that PostgreSQL has no room for."""
     what, text = f"The {name} of a {type(of).__name__}", getattr(of, name)
     if not isinstance(text, str):
@@ -224,9 +306,8 @@ class Connector(ABC, Generic[Settings]):
 
 
 class SourceConnector(Connector[Settings]):
-    """Reads a legacy system."""
+    """Reads a legacy system: `read` for datasets that deliver changes, `extract` for those that deliver full extracts."""
 
-    @abstractmethod
     def read(self, dataset: str, after: Checkpoint | None) -> Iterator[Batch]:
         """What is new in one of the manifest's datasets since a checkpoint (None: from the beginning), in small batches; then end.
 
@@ -236,6 +317,18 @@ class SourceConnector(Connector[Settings]):
             RetryLater: the system is away.
             ContractBroken: what it delivers is not what was agreed (an HTML page for a CSV, a trailer that does not add up).
         """
+        raise NotImplementedError
+
+    def extract(self, dataset: str, after: Checkpoint | None) -> Extract | None:
+        """The oldest full extract that came after a checkpoint (None: the oldest there is); None where there is none.
+
+        The runner compares it with the one before: `translate` is given what was created, changed and deleted, and nothing of the rest.
+
+        Raises:
+            RetryLater: the system is away.
+            ContractBroken: what it delivers is not what was agreed.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def translate(self, record: LegacyRecord) -> Iterable[Said]:
@@ -255,9 +348,13 @@ class SinkConnector(Connector[Settings]):
     def apply(self, effect: Effect) -> Receipt:
         """Write one instruction. Applying the same effect again gives the same receipt and writes nothing (classes A and C).
 
+        For class D whatever it raises is a matter of what had left by then: RetryLater, TranslationError and ConfigurationError say that
+        nothing had, and everything else makes the effect unknown, to be settled by a person and never sent again.
+
         Raises:
             RetryLater: nothing was written.
-            OutcomeUnknown: it may have been written; the runner calls `find` before anything else (class B). An OSError counts as this.
+            OutcomeUnknown: it may have been written; the runner calls `find` before anything else (class B), or asks a person (class D):
+                say what had left and what came back. An OSError counts as this.
             TranslationError: the instruction cannot be put into the system's words (an unmapped kind of work).
         """
 

@@ -5,7 +5,7 @@
     ├── TranslationError     this record is set aside as a dead letter, the rest flows
     │   └── UnmappedCode     a code of the legacy system that no table lists
     ├── RetryLater           the legacy system is away or busy: the same record again, after a while
-    ├── OutcomeUnknown       a write may or may not have happened: look before any retry
+    ├── OutcomeUnknown       a write may or may not have happened: look before any retry, or ask a person
     └── ContractBroken       stop this connector: it, or the legacy system, does what it must not
 
 A refusal by the legacy system is no error: it is a `Receipt` with status rejected, and the case hears of it.
@@ -47,7 +47,7 @@ class RetryLater(ConnectorError):
 
 
 class OutcomeUnknown(ConnectorError):
-    """The request went out and no answer came back: it may have been written. Only a look-up can tell."""
+    """The request went out and no answer came back: it may have been written. Only a look-up can tell, or a person who asks there."""
 
 
 class ContractBroken(ConnectorError):

@@ -15,6 +15,8 @@ effect_class = "A"
 [reads.works-orders]
 title = "Works orders that were raised or moved"
 speaks_every_s = 900
+speaks = "working days 08:00-18:00"
+at_least_a_day = 20
 """
 
 import inspect
@@ -24,10 +26,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from connectors.sdk.contract import Connector, EffectClass, SinkConnector, SourceConnector
 from connectors.sdk.errors import ConfigurationError
+from connectors.sdk.hours import LONGEST_CADENCE_S, Hours, parse_hours
 from connectors.sdk.settings import SettingsSection, problems
 from schemas.envelope import Classification, Department
 from schemas.references import Slug
@@ -46,13 +49,53 @@ class Surface(StrEnum):
     REST = "rest"
 
 
+def _hours(text: str) -> str:
+    return parse_hours(text).text
+
+
+class Delivery(StrEnum):
+    """How a dataset comes."""
+
+    CHANGES = "changes"
+    """What is new since the last look."""
+    FULL_EXTRACTS = "full extracts"
+    """Every row each time, without a word of what has changed: the runner compares it with the one before."""
+
+
 class Dataset(SettingsSection):
-    """One stream of records a source reads: a table, an operation, a kind of file."""
+    """One stream of records a source reads: a table, an operation, a kind of file. A feed, to those who watch it.
+
+    What a manifest says of its cadence and volume is what most councils see; a council writes its own under
+    `[connectors.<name>.reads.<dataset>]`.
+    """
 
     title: str
     """What it is, in words."""
-    speaks_every_s: Annotated[float, Field(gt=0)]
-    """How often it should have something new in working hours, in seconds; longer silence is worth a look."""
+    speaks_every_s: Annotated[float, Field(gt=0, le=LONGEST_CADENCE_S)]
+    """How often it should have something new, in seconds of its hours; one that has had nothing for longer is silent."""
+    speaks: Annotated[str, AfterValidator(_hours)] = "working days 08:00-18:00"
+    """Its hours: always, every day 06:00-22:00, or working days 08:00-18:00."""
+    at_least_a_day: Annotated[int | None, Field(ge=1)] = None
+    """Fewer records than this on a day of its hours are too few; left out, any number will do."""
+    at_most_a_day: Annotated[int | None, Field(ge=1)] = None
+    """More records than this on one day are too many; left out, any number will do."""
+    delivers: Delivery = Delivery.CHANGES
+    """How it comes: changes, or full extracts."""
+    held_beyond: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """A full extract with fewer or more rows than the one before by more than this share of them is held for a person: 0.1 is a tenth."""
+
+    @property
+    def hours(self) -> Hours:
+        """Its hours, read."""
+        return parse_hours(self.speaks)
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.at_least_a_day and self.at_most_a_day and self.at_least_a_day > self.at_most_a_day:
+            raise ValueError(
+                f"at_least_a_day is {self.at_least_a_day}, more than at_most_a_day, which is {self.at_most_a_day}"
+            )
+        return self
 
 
 class Manifest(SettingsSection):
@@ -87,6 +130,8 @@ class Manifest(SettingsSection):
     def _agrees_with_itself(self) -> Self:
         if not self.reads and not self.tasks:
             raise ValueError("it neither reads nor takes tasks; give [reads.<dataset>] or tasks")
+        if "tasks" in self.reads:
+            raise ValueError("no dataset is called tasks: that is what the writing of tasks is called")
         if bool(self.tasks) != (self.effect_class is not None):
             raise ValueError("tasks and effect_class come together: give both or neither")
         known = FACTS[self.department].types
@@ -134,6 +179,12 @@ def manifest_of(connector: type[Connector[Any]]) -> Manifest:
         if not promised and issubclass(connector, base):
             raise ConfigurationError(
                 f"{file}: {connector.__name__} is a {base.__name__}, but the manifest does not say that it {what}."
+            )
+    for dataset, facts in manifest.reads.items():
+        method = "extract" if facts.delivers is Delivery.FULL_EXTRACTS else "read"
+        if getattr(connector, method) is getattr(SourceConnector, method):
+            raise ConfigurationError(
+                f"{file}: {dataset} delivers {facts.delivers}, but {connector.__name__} has no method {method}."
             )
     if issubclass(connector, SinkConnector) and connector.effect_class is not manifest.effect_class:
         raise ConfigurationError(

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, model_validator
 
 from connectors.sdk.contract import LegacyRecord
-from connectors.sdk.errors import ContractBroken, TranslationError
+from connectors.sdk.errors import TranslationError
 from connectors.sdk.settings import SettingsSection
 
 T = TypeVar("T")
@@ -326,30 +326,6 @@ class WidthQuirk(SettingsSection):
 
     def _size(self, text: str) -> int:
         return len(text) if self.unit is WidthUnit.CHARACTERS else len(text.encode(self.encoding, "replace"))
-
-
-class EncodingQuirk(SettingsSection):
-    """How a legacy system's files are encoded."""
-
-    encoding: str = "cp1252"
-    """Python's name of the encoding: cp1252, utf-8, us-ascii."""
-
-    def decode(self, content: bytes, what: str) -> str:
-        """A whole file as text, a byte-order mark removed.
-
-        Raises:
-            ContractBroken: it is not in this encoding; `what` names the file.
-        """
-        try:
-            return content.decode(self.encoding).removeprefix("\ufeff")
-        except UnicodeDecodeError as error:
-            raise ContractBroken(
-                f"{what}: not {self.encoding} text (byte {error.start}). Set encoding to what the supplier really sends."
-            ) from None
-
-    def encode(self, text: str) -> bytes:
-        """Text for a file; a character that the encoding lacks becomes a question mark, as the legacy system would show it."""
-        return text.encode(self.encoding, "replace")
 
 
 class OverlapQuirk(SettingsSection):

@@ -11,7 +11,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from connectors.sdk.contract import Fact, LegacyRecord, Progress, Said
+from connectors.sdk.contract import Change, Fact, LegacyRecord, Progress, Said
 
 _TYPES: Mapping[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
     datetime: ("$datetime", datetime.isoformat, datetime.fromisoformat),
@@ -20,6 +20,7 @@ _TYPES: Mapping[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = 
     Decimal: ("$decimal", str, Decimal),
     bytes: ("$bytes", lambda raw: b64encode(raw).decode(), b64decode),
 }
+_OF_EXTRACTS = {"change", "as_of"}
 _READERS = {mark: read for mark, _, read in _TYPES.values()}
 
 
@@ -35,6 +36,10 @@ def encode_record(record: LegacyRecord) -> bytes:
         "position": record.position,
         "values": _plain(record.values),
     }
+    if record.change is not None:
+        table["change"] = record.change
+    if record.as_of is not None:
+        table["as_of"] = record.as_of.isoformat()
     return json.dumps(table, ensure_ascii=False, indent=1).encode()
 
 
@@ -45,9 +50,30 @@ def decode_record(text: bytes) -> LegacyRecord:
         ValueError: not JSON, or not a record.
     """
     table = json.loads(text)
-    if not isinstance(table, dict) or set(table) != {"dataset", "key", "position", "values"}:
-        raise ValueError("A record is a JSON object with dataset, key, position and values.")
-    return LegacyRecord(**{name: _typed(value) for name, value in table.items()})
+    if not isinstance(table, dict) or set(table) - _OF_EXTRACTS != {"dataset", "key", "position", "values"}:
+        raise ValueError(
+            "A record is a JSON object with dataset, key, position and values, and perhaps change and as_of."
+        )
+    change, as_of = table.pop("change", None), table.pop("as_of", None)
+    return LegacyRecord(
+        **{name: _typed(value) for name, value in table.items()},
+        change=None if change is None else Change(change),
+        as_of=None if as_of is None else datetime.fromisoformat(as_of),
+    )
+
+
+def encode_values(values: Mapping[str, Any]) -> str:
+    """A record's values in one line of JSON: the same values make the same line, whatever their order.
+
+    Raises:
+        TypeError: a value of a type that no legacy driver should hand over.
+    """
+    return json.dumps(_plain(values), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def decode_values(text: str) -> dict[str, Any]:
+    """The values that `encode_values` wrote."""
+    return {name: _typed(value) for name, value in json.loads(text).items()}
 
 
 def said_as_json(said: Iterable[Said]) -> list[dict[str, Any]]:

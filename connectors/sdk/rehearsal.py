@@ -33,6 +33,8 @@ class Running:
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
+        self.receipts: dict[str, Any] = {}
+        """What was answered, by effect key: the ledger of a runner, for a system of class D."""
         self._stop, self._ready = Signal(), Signal()
         self._thread = Thread(target=self._serve, name="simulator", daemon=True)
         self._failure: BaseException | None = None
@@ -113,13 +115,21 @@ class Rehearsal:
         return manifest_of(self.connector)
 
     def apply_once(self, running: Running, effect: Effect) -> Any:
-        """Apply as the runner does: class B is asked first whether it is there already. A new connection each time, as after a crash."""
+        """Apply as the runner does, with a new connection each time, as after a crash.
+
+        Class B is asked first whether it is there already; class D is never asked to do again what it has answered.
+        """
+        effect_class = self.manifest().effect_class
+        if effect_class is EffectClass.D and effect.key in running.receipts:
+            return running.receipts[effect.key]
         with self.connected(running) as connector:
-            if self.manifest().effect_class is EffectClass.B:
+            if effect_class is EffectClass.B:
                 found = connector.find(effect)
                 if found is not None:
                     return found
-            return connector.apply(effect)
+            receipt = connector.apply(effect)
+        running.receipts[effect.key] = receipt
+        return receipt
 
     def read_settled(self, running: Running) -> dict[str, list[Any]]:
         """Everything there is to read, once every kind of work was put in and has ended, and two readings in a row were alike."""

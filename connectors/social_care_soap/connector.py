@@ -6,6 +6,7 @@ make two referrals of one.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -23,11 +24,14 @@ from connectors.sdk.contract import (
     SinkConnector,
     SourceConnector,
 )
-from connectors.sdk.errors import ContractBroken, OutcomeUnknown
+from connectors.sdk.errors import ContractBroken, OutcomeUnknown, RetryLater
 from connectors.social_care_soap import mapping
 from connectors.social_care_soap.client import Casebrook, ErrorCode, Refused, SignIn
 from schemas.facts import Facts
 from schemas.tasks import Task, TaskChanged, TaskRaised, TaskStatus, TaskWithdrawal, TaskWithdrawn
+
+_PAGES_OF_OLD = 1
+"""So many pages on end may hold nothing but what this reading was shown already: those of one second, when it is asked for again."""
 
 
 class Settings(mapping.Meanings):
@@ -74,17 +78,32 @@ class SocialCareSoap(SourceConnector[Settings], SinkConnector[Settings]):
 
         Each page is asked for from the last moment of the one before, for pages by number shift when a referral on an earlier one
         changes meanwhile. What the overlap shows again is known by the checkpoint's `seen`.
+
+        Raises:
+            RetryLater: it answers another question, or the same page again and again, as a cache in front of it may.
         """
         newest: str | None = after["newest"] if after else None
         seen: dict[str, str] = dict(after["seen"]) if after else {}
         since, page, more = mapping.poll_from(newest, self.settings), 1, True
+        shown_before: set[str] = set()
+        pages_of_old = 0
         while more:
             found, more = self._casebrook.referrals_since(since, page)
             records = [self._record(dataset, values) for values in found]
+            moments = [record.values["ChangedAt"] for record in records]
+            shown_now = {record.position for record in records} - shown_before
+            pages_of_old = 0 if shown_now else pages_of_old + 1
+            if mapping.is_before(moments, since, self.settings) or (more and pages_of_old > _PAGES_OF_OLD):
+                raise RetryLater(
+                    f"{self.settings.url}: page {page} of the referrals changed since {since} is a page of another question. "
+                    "Does a cache stand in front of it? Read again later."
+                )
+            shown_before |= shown_now
             new = tuple(record for record in records if record.position not in seen)
-            last = mapping.latest([record.values["ChangedAt"] for record in records], self.settings)
-            newest = mapping.latest([newest, last], self.settings)
-            shown = {record.position: record.values["ChangedAt"] for record in records}
+            last = mapping.latest(moments, self.settings)
+            # What is stamped with a moment still to come must not carry the poll there, and silence the feed.
+            newest = mapping.latest([newest, mapping.not_ahead(last, datetime.now(UTC), self.settings)], self.settings)
+            shown = {record.position: moment for record, moment in zip(records, moments, strict=True)}
             seen = mapping.shown_again(seen | shown, newest, self.settings)
             if new:
                 yield Batch(records=new, checkpoint={"newest": newest, "seen": seen})

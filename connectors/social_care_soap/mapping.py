@@ -210,6 +210,19 @@ def latest(texts: Iterable[str | None], meanings: Meanings) -> str | None:
     return max(moments, key=lambda pair: pair[0])[1] if moments else None
 
 
+def not_ahead(text: str | None, now: datetime, meanings: Meanings) -> str | None:
+    """A moment of the server's clock, or now where it is still to come."""
+    moment = _readable(text, meanings)
+    return text if moment is None or moment <= now else meanings.moment.write(now)
+
+
+def is_before(texts: Iterable[str | None], since: str, meanings: Meanings) -> bool:
+    """Whether one of these moments of the server's clock lies before another; one that cannot be read does not."""
+    begins = _readable(since, meanings)
+    moments = [moment for text in texts if (moment := _readable(text, meanings)) is not None]
+    return begins is not None and any(moment < begins for moment in moments)
+
+
 def shown_again(seen: Mapping[str, str], newest: str | None, meanings: Meanings) -> dict[str, str]:
     """Of the positions already read, with the moment of each, those that the next poll will show again because it looks back."""
     since = _readable(poll_from(newest, meanings), meanings)

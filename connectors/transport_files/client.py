@@ -5,9 +5,11 @@ Knows files and folders, not what is in them. The connection is kept between cal
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import asyncssh
 
@@ -23,11 +25,19 @@ KEEPALIVE_S = 30
 """How often a quiet connection is asked whether it still lives, in seconds."""
 
 
+class _CutShortError(Exception):
+    """The server took less than it was given and called it written: a full disk, on servers that do not look at what their disk says."""
+
+
+class FolderAway(RetryLater):
+    """A folder is not there or not ours: a share that nobody has mounted yet, or a wrong name. Whoever waits for it loses nothing."""
+
+
 class SftpFolders:
     """Folders on the depot's server.
 
-    Every method raises RetryLater when the server is away, too slow or refuses for the moment, and ConfigurationError, which names the
-    setting, when it refuses for good: login, host key, a folder that is not there or not ours.
+    Every method raises RetryLater when the server or a folder is away, too slow or refuses for the moment, and ConfigurationError, which
+    names the setting, when it refuses for good: login, host key.
     """
 
     def __init__(self, settings: "Settings") -> None:
@@ -42,13 +52,20 @@ class SftpFolders:
         """The files of a folder, which is named by its setting: outbound."""
         return self._run(self._listing(self._path(folder)), folder)
 
-    def fetch(self, folder: str, name: str) -> bytes | None:
-        """A whole file; None when it is gone, because somebody tidied up."""
-        return self._run(self._fetch(f"{self._path(folder)}/{name}"), folder)
+    @contextmanager
+    def fetch(self, folder: str, name: str) -> Iterator[BinaryIO | None]:
+        """A whole file, on our disk for as long as the `with` lasts: it may be larger than memory. None when somebody tidied it up."""
+        with TemporaryDirectory(prefix="hub-transport-files-") as here:
+            copy = Path(here) / "copy"
+            if not self._run(self._fetch(f"{self._path(folder)}/{name}", copy), folder):
+                yield None
+                return
+            with copy.open("rb") as file:
+                yield file
 
     def exists(self, folder: str, name: str) -> bool:
         """Whether there is a file of that name."""
-        return self._run(self._exists(f"{self._path(folder)}/{name}"), folder)
+        return self._run(self._exists(self._path(folder), name), folder)
 
     def deliver(self, folder: str, name: str, content: bytes) -> None:
         """Put a whole file there or none: a temporary name, on the server's disk, then its own name.
@@ -57,9 +74,18 @@ class SftpFolders:
         """
         self._run(self._deliver(self._path(folder), name, content), folder)
 
-    def probe(self, folder: str) -> None:
-        """See that files can be made there; none is left."""
-        self._run(self._probe(f"{self._path(folder)}/.hub-check.part"), folder)
+    def check(self, folder: str, *, writes: bool) -> None:
+        """See that a folder is there, and that files can be made in it; none is left.
+
+        Raises:
+            ConfigurationError: it is not there, or closed to us; here a person looks who can tell which it is.
+        """
+        try:
+            self.listing(folder)
+            if writes:
+                self._run(self._probe(f"{self._path(folder)}/.hub-check.part"), folder)
+        except FolderAway as error:
+            raise ConfigurationError(str(error)) from error
 
     def close(self) -> None:
         """Let go of the connection and end the thread."""
@@ -93,8 +119,12 @@ class SftpFolders:
                 f"{where}: key_file is not the path of a private key without passphrase."
             ) from error
         except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath, asyncssh.SFTPPermissionDenied) as error:
-            raise ConfigurationError(
+            raise FolderAway(
                 f"{where}: folder {self._path(folder)} is missing or closed to us. Set {folder}, or have the depot open it."
+            ) from error
+        except _CutShortError as error:
+            raise RetryLater(
+                f"{where}: a file for {self._path(folder)} was cut short. Is the depot's disk full? Tried again later."
             ) from error
         except (OSError, asyncssh.Error) as error:
             asyncio.run_coroutine_threadsafe(self._disconnect(), self._loop).result()
@@ -139,19 +169,22 @@ class SftpFolders:
             if entry.attrs.type != asyncssh.FILEXFER_TYPE_DIRECTORY
         ]
 
-    async def _fetch(self, path: str) -> bytes | None:
+    async def _fetch(self, path: str, copy: Path) -> bool:
         sftp = await self._connected()
         try:
-            async with sftp.open(path, "rb") as file:
-                return cast("bytes", await file.read())  # asyncssh's annotation knows no binary files
+            await sftp.get(path, str(copy))
         except asyncssh.SFTPNoSuchFile:
-            return None
+            return False
+        return True
 
-    async def _exists(self, path: str) -> bool:
+    async def _exists(self, folder: str, name: str) -> bool:
         sftp = await self._connected()
         try:
-            await sftp.stat(path)  # not `isfile`, which takes a folder closed to us for one without the file
+            await sftp.stat(
+                f"{folder}/{name}"
+            )  # not `isfile`, which takes a folder closed to us for one without the file
         except asyncssh.SFTPNoSuchFile:
+            await sftp.stat(folder)  # a folder that is away says nothing about what was in it
             return False
         return True
 
@@ -162,6 +195,8 @@ class SftpFolders:
             await file.write(content)
             with suppress(asyncssh.SFTPOpUnsupported):  # only OpenSSH and its kin offer fsync
                 await file.fsync()
+        if (await sftp.stat(temporary)).size != len(content):
+            raise _CutShortError
         try:
             await sftp.posix_rename(temporary, f"{folder}/{name}")
         except asyncssh.SFTPOpUnsupported:

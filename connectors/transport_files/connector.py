@@ -1,7 +1,7 @@
 """Passenger transport by files on SFTP: reaches the depot's server, knows the order of things, and leaves meaning to `mapping.py`."""
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+import time
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
@@ -54,10 +54,10 @@ class Settings(FileRules):
     """Folder the depot moves those to that it could not use."""
     outbound: str = "outbound"
     """Folder the depot puts results into."""
-    results_name: str = "RESULTS_%Y%m%d_%H%M%S.csv"
-    """Name of a results file: the depot's local time when it was made. Any other name is not read: a file still being written has one."""
     overlap_days: Annotated[float, Field(gt=0, le=31)] = 3.0
     """How many days a results file reaches back, and how late one may appear."""
+    unfinished_s: Annotated[float, Field(ge=0, le=86_400)] = 300.0
+    """How long a results file that cannot be used may lie there unchanged, in seconds, before it is broken and not still being written."""
 
     @model_validator(mode="after")
     def _has_one_way_in(self) -> Self:
@@ -72,10 +72,12 @@ class TransportFiles(SourceConnector[Settings], SinkConnector[Settings]):
     settings_type = Settings
     effect_class = EffectClass.C
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        """As every connector; how long a file has lain unchanged goes by `clock`, in seconds."""
         super().__init__(settings)
-        self._growing: set[Found] = set()
-        """Files that had no trailer at the last look: the same file without one at the next is broken, not unfinished."""
+        self._clock = clock
+        self._unfinished: dict[Found, float] = {}
+        """Files that could not be used at the last look, and since when they have been as they are."""
 
     @cached_property
     def _server(self) -> "SftpFolders":
@@ -94,8 +96,7 @@ class TransportFiles(SourceConnector[Settings], SinkConnector[Settings]):
     def check(self) -> None:
         """Sign in, see all four folders, and that we may write where we must."""
         for folder in ("inbound", "archive", "rejected", "outbound"):
-            self._server.listing(folder)
-        self._server.probe("inbound")
+            self._server.check(folder, writes=folder == "inbound")
 
     # --- read
 
@@ -103,33 +104,32 @@ class TransportFiles(SourceConnector[Settings], SinkConnector[Settings]):
         """What the depot sent: one batch for each results file, and one for booking files it could not use."""
         if dataset != DATASET:
             raise ConfigurationError(f"transport_files: no dataset {dataset}; there is one: {DATASET}.")
-        seen, growing = Seen.of(after), set[Found]()
+        seen, unfinished, now = Seen.of(after), dict[Found, float](), self._clock()
         for file in self._unread(seen):
-            content = self._server.fetch("outbound", file.name)
-            if content is None:
-                continue  # tidied away since the listing; the next file repeats its rows
-            try:
-                records = seen.news(file, content, self.settings, may_grow=file not in self._growing)
-            except BrokenFile:
-                growing.add(file)
-            else:
-                yield Batch(records=records, checkpoint=seen.checkpoint())
-        self._growing = growing
+            with self._server.fetch("outbound", file.name) as content:
+                if content is None:
+                    continue  # tidied away since the listing; the next file repeats its rows
+                since = self._unfinished.get(file, now)
+                try:
+                    news = seen.news(file, content, self.settings, may_grow=now - since < self.settings.unfinished_s)
+                except BrokenFile:
+                    unfinished[file] = since
+                    continue
+            yield Batch(records=news.records, checkpoint=seen.checkpoint(), remarks=news.remarks)
+        self._unfinished = unfinished
         if records := seen.refusals(self._server.listing("rejected")):
             yield Batch(records=records, checkpoint=seen.checkpoint())
 
     def _unread(self, seen: Seen) -> list[Found]:
-        """Results files that are new or have changed, oldest first by the server's clock: names repeat an hour every autumn."""
+        """Results files that are new or have changed, in the order in which they were made: one may arrive days late."""
         since = seen.looks_back(self.settings.overlap_days * 86_400)
-        files = [file for file in self._server.listing("outbound") if self._is_results(file.name)]
-        unread = [file for file in files if file.modified >= since and not seen.knows(file)]
-        return sorted(unread, key=lambda file: (file.modified, file.name))
-
-    def _is_results(self, name: str) -> bool:
-        try:
-            return bool(datetime.strptime(name, self.settings.results_name))  # noqa: DTZ007 - only the form is looked at
-        except ValueError:
-            return False
+        files = [(file.made(self.settings), file) for file in self._server.listing("outbound")]
+        unread = [
+            (made, file.name, file)
+            for made, file in files
+            if made is not None and file.modified >= since and not seen.knows(file)
+        ]
+        return [file for _, _, file in sorted(unread)]
 
     def translate(self, record: LegacyRecord) -> Iterable[Said]:
         """What one record says; see `mapping.said_by`."""

@@ -115,16 +115,24 @@ def said_by(record: LegacyRecord, rules: FileRules) -> Iterable[Said]:
     """What one record of the dataset says: a row of a results file, a file that cannot be read, or one that the depot refused.
 
     Raises:
-        TranslationError: the row, or the whole file, cannot be understood.
+        TranslationError: the row, or the whole file, cannot be understood; the message names file and line.
     """
     if "fault" in record.values:
         fault = Fault.__members__.get(str(record.values["fault"]))
         raise TranslationError(
             f"{record.key}: {fault or 'it cannot be read.'}",
-            code="bad-row" if fault is Fault.ROW else "unreadable-file",
+            code="bad-row" if fault is not None and fault.of_a_row else "unreadable-file",
         )
     if "refused_at" in record.values:
         return (_refused(record, rules),)
+    try:
+        return _row_said(record, rules)
+    except TranslationError as error:
+        file, line, *_ = record.position.split("|")
+        raise type(error)(f"{file}, line {line}: {error}", code=error.code) from None
+
+
+def _row_said(record: LegacyRecord, rules: FileRules) -> Iterable[Said]:
     work, status = rules.kinds.meaning(record, "kind"), rules.statuses.meaning(record, "status")
     if work is None or status is None:
         return ()

@@ -99,6 +99,8 @@ class FileRules(ConnectorSettings):
 
     file_name: Annotated[str, AfterValidator(name_with("{key}", "{order}"))] = "BK_{order}_{key}.dat"
     """Name of a booking file: {key} is the effect key; {order} sorts a booking before its changes, for a depot that goes by name."""
+    results_name: str = "RESULTS_%Y%m%d_%H%M%S.csv"
+    """Name of a results file: the depot's local time when it was made. Any other name is not read: a file still being written has one."""
     interface: str = "HUBBK02"
     """What the depot calls this interface and its version; in the header."""
     layouts: RecordLayouts = RecordLayouts()

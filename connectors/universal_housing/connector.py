@@ -29,7 +29,7 @@ from connectors.sdk.contract import (
 )
 from connectors.sdk.errors import ConfigurationError, ConnectorError, RetryLater, TranslationError
 from connectors.universal_housing import ledger, mapping, works_orders
-from connectors.universal_housing.tables import LookupTable, page
+from connectors.universal_housing.tables import LookupTable, OrdersTable, TenanciesTable, page
 
 _NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -145,17 +145,24 @@ class UniversalHousing(SourceConnector[Settings], SinkConnector[Settings]):
     def read(self, dataset: str, after: Checkpoint | None) -> Iterator[Batch]:
         """Rows whose change stamp is newer than the newest seen, or a little older: rows become visible after they are stamped.
 
-        The checkpoint is the newest stamp and the positions already seen inside the overlap, so nothing is sent twice.
+        The checkpoint is the newest stamp and the positions already seen inside the overlap, so nothing is sent twice; and the columns
+        that the table has, so that one more is remarked upon.
         """
         settings, key = self.settings, _NAMES[dataset]["own"][0]
-        rows = settings.works_orders if dataset == "works-orders" else settings.tenancies
+        rows = self._polled(dataset)
         newest = datetime.fromisoformat(after["newest"]) if after else datetime.combine(settings.since, time())
         seen: set[str] = set(after["seen"]) if after else set()
+        columns: list[str] = list(after.get("columns", ())) if after else []
         place = (self._look_back(newest) if after else newest, "")
+        remarks: tuple[str, ...] | None = None
         while True:
             query = page(rows, key, settings.property, _NAMES[dataset], place).limit(settings.page_rows)
-            with self._database() as connection:
-                records = [_record(dataset, key, row) for row in connection.execute(query)]
+            try:
+                with self._database() as connection:
+                    records = [_record(dataset, key, row) for row in connection.execute(query)]
+            except (ConfigurationError, ValueError, AttributeError):
+                self._columns(dataset)  # says which column it is, where it is one
+                raise
             if not records:
                 return
             place = (records[-1].values["stamp"], records[-1].key)
@@ -165,7 +172,24 @@ class UniversalHousing(SourceConnector[Settings], SinkConnector[Settings]):
             fresh = tuple(record for record in records if record.position not in seen)
             seen = {position for position in seen.union(record.position for record in fresh) if position >= horizon}
             if fresh:
-                yield Batch(records=fresh, checkpoint={"newest": newest.isoformat(), "seen": sorted(seen)})
+                if remarks is None:
+                    remarks, columns = _remarks(rows.table, columns, self._columns(dataset))
+                yield Batch(
+                    records=fresh,
+                    checkpoint={"newest": newest.isoformat(), "seen": sorted(seen), "columns": columns},
+                    remarks=remarks,
+                )
+                remarks = ()
+
+    def _polled(self, dataset: str) -> OrdersTable | TenanciesTable:
+        return self.settings.works_orders if dataset == "works-orders" else self.settings.tenancies
+
+    def _columns(self, dataset: str) -> tuple[str, ...]:
+        """The columns of the table that a dataset is read from, once they and those of the property are seen to be as they must."""
+        with self._database() as connection:
+            inspector = inspect(connection)
+            self.settings.property.check(inspector, "property")
+            return self._polled(dataset).check(inspector, dataset.replace("-", "_"))
 
     def translate(self, record: LegacyRecord) -> Iterable[Said]:
         """What one record says; `mapping.py` knows."""
@@ -224,6 +248,14 @@ class UniversalHousing(SourceConnector[Settings], SinkConnector[Settings]):
                 yield connection
         except DBAPIError as error:
             raise _named(error) from None
+
+
+def _remarks(table: str, before: list[str], now: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """A word about each column that a table did not have before, and the columns to remember; at the very first look there is none."""
+    new = sorted(set(now) - set(before)) if before else []
+    return tuple(f"Table {table} has a column {name} that it had not before; it is not read." for name in new), list(
+        now
+    )
 
 
 def _patience(database: str, timeout_s: float) -> dict[str, Any]:

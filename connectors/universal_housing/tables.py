@@ -11,9 +11,11 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Date,
     DateTime,
     Inspector,
     Select,
+    String,
     and_,
     column,
     literal_column,
@@ -24,12 +26,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.sql import TableClause
+from sqlalchemy.types import NullType, TypeEngine
 
 from connectors.sdk.errors import ConfigurationError
 from connectors.sdk.settings import SettingsSection, nearest
 
 _NOT_COLUMNS = frozenset({"table", "where", "constants", "status_type"})
 _MOMENTS = frozenset({"created", "due", "completed", "stamp", "start", "end"})
+_WORDS = frozenset({"order", "property_ref", "tenancy_ref", "hub_ref"})
+"""References: a column of numbers has lost their leading zeros."""
 
 
 class TableSettings(SettingsSection):
@@ -65,29 +70,39 @@ class TableSettings(SettingsSection):
         """The condition on its rows."""
         return literal_column(f"({self.where or '1 = 1'})")
 
-    def check(self, inspector: Inspector, setting: str) -> None:
-        """See whether table and columns are there.
+    def check(self, inspector: Inspector, setting: str) -> tuple[str, ...]:
+        """See whether table and columns are there, and hold what they must. The answer is every column that the table has.
 
         Args:
             inspector: of the database.
             setting: name of this section, for the error.
 
         Raises:
-            ConfigurationError: one is missing; names the setting and the nearest name there is.
+            ConfigurationError: one is missing, or of another type; names the setting and the nearest name there is.
         """
         schema, _, name = self.table.rpartition(".")
         try:
-            there = sorted(found["name"].lower() for found in inspector.get_columns(name, schema=schema or None))
+            types = {
+                found["name"].lower(): found["type"] for found in inspector.get_columns(name, schema=schema or None)
+            }
         except NoSuchTableError:
             known = inspector.get_table_names(schema=schema or None)
             raise ConfigurationError(
                 f"The database has no table {self.table}. Set {setting}.table; {nearest(name, known)}"
             ) from None
+        there = sorted(types)
         for ours, real in self.columns.items():
             if real.lower() not in there:
                 raise ConfigurationError(
                     f"Table {self.table} has no column {real}. Set {setting}.{ours}; {nearest(real, there)}"
                 )
+            kind, must = types[real.lower()], _must_hold(ours)
+            if must is not None and not isinstance(kind, (*must[1], NullType)):
+                raise ConfigurationError(
+                    f"Column {self.table}.{real} holds {kind} and must hold {must[0]}. Set {setting}.{ours} to one that does, "
+                    "or ask the supplier why it has changed."
+                )
+        return tuple(there)
 
     def values(self, given: Mapping[str, object]) -> dict[str, object]:
         """Values by the hub's names as values by column, for an INSERT or UPDATE; those the council has no column for are left out."""
@@ -149,6 +164,13 @@ class LookupTable(TableSettings):
     code: str = "lu_ref"
     status_type: str = "ZWS"
     """Type of the list of works order statuses; empty: do not ask."""
+
+
+def _must_hold(ours: str) -> tuple[str, tuple[type[TypeEngine[Any]], ...]] | None:
+    """What a column must hold, in words and as SQLAlchemy's types; None where a quirk reads whatever it is."""
+    if ours in _MOMENTS:
+        return "a date with a time", (Date, DateTime)
+    return ("text", (String,)) if ours in _WORDS else None
 
 
 def page(

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
 from connectors.sdk.errors import ConnectorError
-from connectors.sdk.settings import problems
+from connectors.sdk.settings import nearest, problems
 from connectors.sdk.simulation import BackOffice, Citizen
 from hub.cli.listing import listing
 from hub.edge import registry
@@ -41,7 +41,7 @@ def run(ctx: click.Context, name: str) -> None:
 @click.pass_context
 def check(ctx: click.Context, name: str) -> None:
     """Reach one connector's legacy system and come back; says what to mend. Needs no Kafka."""
-    from hub.edge.process import choose  # noqa: PLC0415 - as above
+    from hub.edge.choice import choose  # noqa: PLC0415 - as above
 
     chosen = choose(load(ctx.obj), name)
     connector = chosen.connect()
@@ -54,6 +54,31 @@ def check(ctx: click.Context, name: str) -> None:
     finally:
         connector.close()
     click.echo(f"{chosen.manifest.title}: reached, and as it should be.")
+
+
+@command.command()
+@click.argument("name")
+@click.argument("dataset")
+@click.pass_context
+def release(ctx: click.Context, name: str, dataset: str) -> None:
+    """Let a full extract go that is held because it differs too much from the one before: you have looked, and it is right."""
+    from hub.edge.choice import choose  # noqa: PLC0415 - as above
+    from hub.edge.extracts import Extracts  # noqa: PLC0415 - as above
+    from hub.edge.memory import EdgeMemory, open_engine  # noqa: PLC0415 - as above
+
+    settings = load(ctx.obj)
+    chosen = choose(settings, name)
+    if dataset not in chosen.manifest.reads:
+        raise ConfigurationError(f"{name} reads no dataset {dataset}; {nearest(dataset, list(chosen.manifest.reads))}")
+    engine = open_engine(settings.database_url(chosen.process.memory), name)
+    try:
+        EdgeMemory(engine, name)  # makes what tables are missing
+        held = Extracts(engine, name, dataset).release()
+    finally:
+        engine.dispose()
+    if held is None:
+        raise click.ClickException(f"No extract of {name} {dataset} is held.")
+    click.echo(f"{held.name} ({held.rows:,} rows) is released; {name} says what is new in it when it looks next.")
 
 
 @command.command(name="list")

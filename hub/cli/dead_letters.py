@@ -3,8 +3,6 @@
 import getpass
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -12,11 +10,35 @@ from rich.console import Console
 
 from hub.broker.cluster import bootstrap
 from hub.cli.listing import listing
-from hub.dead_letters.desk import Desk
+from hub.dead_letters.desk import WHY_LIMIT, Desk, one_of
+from hub.dead_letters.plan import Act, Plan, Stays, to_discard, to_fix, to_replay
 from hub.dead_letters.reading import Letter, masked
 from hub.errors import ConfigurationError
 from hub.settings import load
 from schemas.topics import UnreadableEvent
+
+_WOULD = {
+    Act.REPLAYED: "would go to {}",
+    Act.FIXED: "would be fixed: the corrected record would go to {}",
+    Act.DISCARDED: "would be discarded",
+}
+_DID = {
+    Act.REPLAYED: "went to {}",
+    Act.FIXED: "is fixed: the corrected record went to {}",
+    Act.DISCARDED: "is discarded",
+}
+_STAYS = {
+    Stays.WORN_OUT: "has died {tried} times and stays. Fix it, discard it, or replay it by its id.",
+    Stays.WAITS: "waits for an earlier record of its case that stays, and stays too.",
+    Stays.INSTRUCTION: "is an instruction that its case waits for, and stays. Mend its reason and replay it, or withdraw the request.",
+}
+
+
+def _short(_ctx: click.Context, _parameter: click.Parameter, why: str | None) -> str | None:
+    """A reason as it is kept."""
+    if why is not None and not 0 < len(why.strip()) <= WHY_LIMIT:
+        raise click.BadParameter(f"A reason has 1 to {WHY_LIMIT} characters.")
+    return why
 
 
 @click.group(name="dead-letters")
@@ -26,12 +48,12 @@ def command() -> None:
 
 @command.command(name="list")
 @click.option("--topic", help="Only those about this topic")
-@click.option("--code", help="Only those with this reason code")
+@click.option("--code", help="Only those with this reason code; `parked` are those that only wait for another")
 @click.option("--json", "as_json", is_flag=True, help="For machines")
 @click.pass_context
 def list_(ctx: click.Context, topic: str | None, code: str | None, as_json: bool) -> None:
     """List the records that nobody has settled, with the reason of each."""
-    letters = _desk(ctx).letters(topic, code)
+    letters = _filtered(_desk(ctx).letters(topic), code)
     if as_json:
         click.echo(json.dumps([_facts(letter) for letter in letters], ensure_ascii=False))
         return
@@ -51,22 +73,23 @@ def list_(ctx: click.Context, topic: str | None, code: str | None, as_json: bool
 @click.option(
     "--reveal",
     is_flag=True,
-    help="Print the record itself. It may be about a person: for stewards only, and who looked at which is kept in .hub/revealed.ndjson",
+    help="Print the record itself. It may be about a person: for stewards only. Who looked, at what and why is kept on the audit topic",
 )
+@click.option("--why", callback=_short, help="With --reveal: the reason")
 @click.pass_context
-def show(ctx: click.Context, identifier: str, reveal: bool) -> None:
+def show(ctx: click.Context, identifier: str, reveal: bool, why: str | None) -> None:
     """Show one record: why it was set aside, and its fields without what they say."""
-    settings = load(ctx.obj)
-    letter = Desk(settings.kafka, bootstrap(settings)).letter(identifier)
-    if reveal:
-        _note_reveal(settings.path(Path(".hub") / "revealed.ndjson"), letter)
+    if reveal and not why:
+        raise click.UsageError("Say --why: who looked at which record and for what reason is kept.")
+    desk = _desk(ctx)
+    letter = one_of(desk.letters(identifier.partition("/")[0]), identifier)
+    shown: bytes | str = masked(letter.value)
+    if reveal and why:
+        shown = desk.reveal(letter, getpass.getuser(), why, "command") or b""
     for name, value in _facts(letter).items():
         click.echo(f"{name + ':':<12}{value}")
     click.echo()
-    if reveal:
-        click.echo(letter.value or b"")
-    else:
-        click.echo(masked(letter.value))
+    click.echo(shown)
 
 
 def _choosing(function: Callable[..., None]) -> Callable[..., None]:
@@ -94,22 +117,23 @@ def replay(
     code: str | None,
     dry_run: bool,
 ) -> None:
-    """Send records to their topics again, in their first order. Mend the reason before, or they die again."""
-    desk, letters = _chosen(ctx, identifiers, everything=everything, topic=topic, code=code)
-    letters, worn_out = _parted(letters, lambda letter: everything and letter.is_worn_out)
-    sent = [letter for letter in letters if letter.source] if dry_run else desk.replay(letters)
-    for letter in sent:
-        click.echo(f"{letter.id} {'would go' if dry_run else 'went'} to {letter.source.topic if letter.source else ''}")
-    for letter in worn_out:
-        click.echo(
-            f"{letter.id} has died {letter.attempt} times and stays. Fix it, discard it, or replay it by its id."
-        )
-    _say_kept(letters)
+    """Send records to their topics again, in their first order. Mend the reason before, or they die again.
+
+    What waits for one of them (code `parked`) goes with it, behind it.
+    """
+    desk = _desk(ctx)
+    letters, chosen = _chosen(desk, identifiers, everything=everything, topic=topic, code=code)
+    plan = to_replay(letters, chosen, by_name=not everything)
+    if not dry_run:
+        desk.carry_out(plan, getpass.getuser())
+    _say(plan, dry_run=dry_run)
 
 
 @command.command()
 @_choosing
-@click.option("--why", required=True, help="The reason, for whoever asks later; nothing about a person")
+@click.option(
+    "--why", required=True, callback=_short, help="The reason, for whoever asks later; nothing about a person"
+)
 def discard(
     ctx: click.Context,
     identifiers: tuple[str, ...],
@@ -120,17 +144,16 @@ def discard(
     dry_run: bool,
     why: str,
 ) -> None:
-    """Settle records that nobody will mend. They stay on the dead-letter topic for its time, with who discarded them and why."""
-    desk, letters = _chosen(ctx, identifiers, everything=everything, topic=topic, code=code)
-    gone, stays = _parted(letters, lambda letter: letter.is_instruction)
+    """Settle records that nobody will mend. They stay on the dead-letter topic for its time, with who discarded them and why.
+
+    Their cases are told, and go on: what waits for one of them (code `parked`) is replayed.
+    """
+    desk = _desk(ctx)
+    letters, chosen = _chosen(desk, identifiers, everything=everything, topic=topic, code=code)
+    plan = to_discard(letters, chosen)
     if not dry_run:
-        desk.discard(gone, getpass.getuser(), why)
-    for letter in gone:
-        click.echo(f"{letter.id} {'would be' if dry_run else 'is'} discarded")
-    for letter in stays:
-        click.echo(
-            f"{letter.id} is an instruction that its case waits for, and stays. Mend its reason and replay it, or withdraw the request."
-        )
+        desk.carry_out(plan, getpass.getuser(), why)
+    _say(plan, dry_run=dry_run)
 
 
 @command.command()
@@ -141,10 +164,12 @@ def discard(
 def fix(ctx: click.Context, identifier: str, corrected: IO[bytes], *, dry_run: bool) -> None:
     """Send a corrected record in the place of one that died: `show --reveal` it, mend it in a file, give the file (- for stdin).
 
-    It is read as its topic's reader would; one that would die again is refused with the reason. Keep its id, so that it counts once.
+    It is read as its topic's reader would; one that would die again is refused with the reason. Keep its id, so that it counts once. What
+    waits for it (code `parked`) goes with it, behind it.
     """
     desk = _desk(ctx)
-    letter = desk.letter(identifier)
+    letters = desk.letters(identifier.partition("/")[0])
+    letter = one_of(letters, identifier)
     try:
         record = letter.corrected(corrected.read())
     except UnreadableEvent as error:
@@ -153,53 +178,41 @@ def fix(ctx: click.Context, identifier: str, corrected: IO[bytes], *, dry_run: b
         raise ConfigurationError(
             f"{identifier} is a record of a legacy system: mend it there, or in the settings of its connector, and restart that."
         ) from None
-    if not dry_run:
-        desk.fix(letter, record, getpass.getuser())
-    click.echo(
-        f"The corrected record {'would go' if dry_run else 'went'} to {record.topic} in the place of {letter.id}"
-    )
-
-
-def _parted(letters: list[Letter], stay: Callable[[Letter], bool]) -> tuple[list[Letter], list[Letter]]:
-    """Those something is done about, and those that stay, each in its order."""
-    go, stays = list[Letter](), list[Letter]()
-    for letter in letters:
-        (stays if stay(letter) else go).append(letter)
-    return go, stays
+    plan = to_fix(letters, letter)
+    if plan.steps and not dry_run:
+        desk.carry_out(plan, getpass.getuser(), corrected=record)
+    _say(plan, dry_run=dry_run)
 
 
 def _chosen(
-    ctx: click.Context, identifiers: tuple[str, ...], *, everything: bool, topic: str | None, code: str | None
-) -> tuple[Desk, list[Letter]]:
-    """The letters that were named, or all of a filter."""
+    desk: Desk, identifiers: tuple[str, ...], *, everything: bool, topic: str | None, code: str | None
+) -> tuple[list[Letter], list[Letter]]:
+    """All open letters, and those that were named or that a filter leaves."""
     if bool(identifiers) == everything:
         raise click.UsageError("Name the records, or say --all.")
-    desk = _desk(ctx)
-    letters = desk.letters(topic, code) if everything else [desk.letter(identifier) for identifier in identifiers]
-    if not letters:
+    letters = desk.letters(topic)
+    chosen = _filtered(letters, code) if everything else [one_of(letters, identifier) for identifier in identifiers]
+    if not chosen:
         click.echo("No dead letters.")
-    return desk, letters
+    return letters, chosen
 
 
-def _note_reveal(file: Path, letter: Letter) -> None:
-    """Leave a trace of who looked at which record, before it is shown; no trace, no look."""
-    line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "who": getpass.getuser(), "id": letter.id}
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a", encoding="utf-8") as trace:
-            trace.write(json.dumps(line) + "\n")
-    except OSError as error:
-        raise ConfigurationError(
-            f"{file} cannot be written ({error.strerror}), so nothing is revealed. Ask whoever runs the hub for the right to."
-        ) from error
+def _filtered(letters: Sequence[Letter], code: str | None) -> list[Letter]:
+    return [letter for letter in letters if code in {None, letter.code}]
 
 
-def _say_kept(letters: Sequence[Letter]) -> None:
-    """Records of a legacy system are not sent from here."""
+def _say(plan: Plan, *, dry_run: bool) -> None:
+    """What is done, or would be, and what stays and why."""
+    for step in plan.steps:
+        place = step.letter.source.topic if step.letter.source else ""
+        words = (_WOULD if dry_run else _DID)[step.act].format(place)
+        click.echo(f"{step.letter.id} {words}{', behind the one it waits for' if step.goes_along else ''}")
     kept: dict[str, int] = {}
-    for letter in letters:
-        if letter.source is None:
+    for letter, why in plan.stay:
+        if why is Stays.LEGACY:
             kept[letter.component] = kept.get(letter.component, 0) + 1
+        else:
+            click.echo(f"{letter.id} {_STAYS[why].format(tried=letter.attempt)}")
     for component, number in kept.items():
         click.echo(
             f"{number} of {component} are kept by the connector, which tries them again whenever it starts: "
@@ -209,7 +222,7 @@ def _say_kept(letters: Sequence[Letter]) -> None:
 
 def _desk(ctx: click.Context) -> Desk:
     settings = load(ctx.obj)
-    return Desk(settings.kafka, bootstrap(settings))
+    return Desk(settings.kafka, bootstrap(settings), settings.council.code)
 
 
 def _facts(letter: Letter) -> dict[str, Any]:
@@ -221,4 +234,5 @@ def _facts(letter: Letter) -> dict[str, Any]:
         "by": letter.component,
         "tried": letter.attempt,
         "from": letter.origin,
+        "case": letter.case,
     }

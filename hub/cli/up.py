@@ -46,7 +46,7 @@ def _refuse_what_cannot_run(wanted: Plan, settings: HubSettings) -> None:
     """
     # `hub up` itself loads none of these; each process loads its own.
     from hub.database import read_url  # noqa: PLC0415 - as said
-    from hub.edge.process import choose  # noqa: PLC0415 - as said
+    from hub.edge.choice import choose  # noqa: PLC0415 - as said
     from hub.routing.world import load_world  # noqa: PLC0415 - as said
 
     memories = {"worker": settings.worker.memory, "web": settings.web.memory} | {

@@ -7,6 +7,9 @@ Two kinds: a record of a topic, which a replay sends to that topic again; and a 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hub.dead_letters.parking import FIRST
+from hub.edge.messages import Place
+
 REASON_LIMIT = 1000
 """Characters of a reason that are kept; enough for five problems of one record."""
 
@@ -19,7 +22,8 @@ class DeadLetter:
 
     Attributes:
         key, value: of the record set aside, as they came.
-        headers: code, reason, component, attempt; and where it came from: topic, partition, offset, or dataset and record.
+        headers: code, reason, component, attempt; and where it came from: topic, partition, offset, or dataset and record. Of a record
+            that was sent again also where it first stood.
     """
 
     key: bytes | None
@@ -38,6 +42,7 @@ def dead_letter(
     key: bytes | None,
     value: bytes | None,
     attempt: int = 1,
+    first: int | None = None,
 ) -> DeadLetter:
     """Set a record of a topic aside.
 
@@ -51,8 +56,11 @@ def dead_letter(
         key: of the record, as it came.
         value: of the record, byte for byte.
         attempt: how often it has been tried, this time included; a replayed record carries it in its header `attempt`.
+        first: offset at which it first stood in that partition, where it was sent again since.
     """
     place = {"topic": topic, "partition": str(partition), "offset": str(offset)}
+    if first is not None and first != offset:
+        place[FIRST] = str(Place(topic, partition, first))
     return DeadLetter(key, value, _headers(code, reason, component, attempt, place))
 
 
@@ -64,7 +72,7 @@ def record_letter(
     dataset: str,
     record_id: str,
     key: str,
-    value: bytes,
+    value: bytes | None,
 ) -> DeadLetter:
     """Set a record of a legacy system aside.
 
@@ -75,23 +83,31 @@ def record_letter(
         dataset: what it was read from.
         record_id: computed id of this version of it; the same however often it is read.
         key: its key there.
-        value: the record as JSON, by `connectors.sdk.records`.
+        value: the record as JSON, by `connectors.sdk.records`; None where it is too large for a letter, and lies with its connector alone.
     """
     place = {"dataset": dataset, "record": record_id}
     return DeadLetter(key.encode(), value, _headers(code, reason, component, 1, place))
 
 
-def settled(origin: str, outcome: str, component: str, by: str = "", why: str = "") -> Headers:
+def settled(origin: str, outcome: str, component: str, *, by: str = "", why: str = "", first: str = "") -> Headers:
     """Headers of the marker, an empty record on the dead-letter topic, that says what became of every letter of one origin.
 
     Args:
         origin: `topic/partition/offset` of a record, or `component/dataset/record` of a legacy record.
-        outcome: replayed, mended, fixed or discarded.
+        outcome: replayed, applied, mended, fixed or discarded.
         component: what did it.
         by: the person who had it done, where it was one.
         why: their reason, where one is asked for.
+        first: where a record that was sent again first stood; letters about it from before are settled too.
     """
-    words = {"settles": origin, "outcome": outcome, "component": component, "by": by, "why": why[:REASON_LIMIT]}
+    words = {
+        "settles": origin,
+        FIRST: first,
+        "outcome": outcome,
+        "component": component,
+        "by": by,
+        "why": why[:REASON_LIMIT],
+    }
     return tuple((name, word.encode()) for name, word in words.items() if word)
 
 

@@ -5,12 +5,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from hub.dead_letters.letter import attempts_before
+from hub.dead_letters.parking import FIRST, PARKED, case_in, place_in
 from hub.edge.messages import Headers, Incoming, Outgoing, Place
+from schemas.cases import RecordDiscarded
 from schemas.envelope import EVENT_HEADERS
-from schemas.topics import CATALOGUE, DEAD_LETTER_SUFFIX, TASKS, UnreadableEvent
+from schemas.topics import CASE_EVENTS, CATALOGUE, DEAD_LETTER_SUFFIX, TASKS, UnreadableEvent
 
 _KEY = re.compile(r"[A-Za-z$_][\w.-]{0,60}")
 _PLACE = ("topic", "partition", "offset")
@@ -18,6 +21,8 @@ MOST_ATTEMPTS = 5
 """A record that died so often is replayed only by its name."""
 _TOPICS = {topic.name: topic for topic in CATALOGUE}
 _TASKS = {topic.name: topic for topic in TASKS.values()}
+_IN_LINE = {CASE_EVENTS.name, *_TASKS}
+"""Topics on which the records of a case follow each other."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,9 @@ class Letter:
     Attributes:
         place: where it lies; its id for people.
         source: the record of a topic that it holds; None for a record of a legacy system.
+        first: where that record first stood; it has been sent again since where this is another place than `source`.
         origin: what a marker settles it by.
-        attempt: how often the record has been tried.
+        attempt: how often the record has been tried; 0 where it has only waited.
     """
 
     place: Place
@@ -39,6 +45,7 @@ class Letter:
     at: datetime
     origin: str
     source: Place | None
+    first: Place | None
     key: bytes | None = field(repr=False)
     value: bytes | None = field(repr=False)
     headers: Headers = field(default=(), repr=False)
@@ -54,11 +61,39 @@ class Letter:
         return self.attempt >= MOST_ATTEMPTS
 
     @property
+    def is_parked(self) -> bool:
+        """Whether it only waits for an earlier record of its case."""
+        return self.code == PARKED
+
+    @cached_property
+    def case(self) -> str | None:
+        """The case that its record is about, by its key; None where that names none, and for a record of a legacy system."""
+        return case_in(self.key) if self.source else None
+
+    @cached_property
+    def lane(self) -> tuple[str, int, str] | None:
+        """What it stands in line with, by the order of its first place: the records of one case in one partition; None for no line.
+
+        An instruction is in none: the connector has it in its ledger, and the later ones of its task wait for it there.
+        """
+        if self.first is None or self.case is None or self.first.topic not in _IN_LINE:
+            return None
+        if self.first.topic in _TASKS and self.is_instruction and not self.is_parked:
+            return None
+        return self.first.topic, self.first.partition, self.case
+
+    @property
+    def order(self) -> tuple[str, int, int]:
+        """Its place among all letters: that in which its record first stood."""
+        place = self.first or self.place
+        return place.topic, place.partition, place.offset
+
+    @cached_property
     def is_instruction(self) -> bool:
         """Whether it holds what a department was asked to do, and a connector has noted: later ones of its task wait for it."""
         topic = _TASKS.get(self.source.topic) if self.source else None
         try:
-            return topic is not None and bool(topic.decode(self.value, self.key))
+            return topic is not None and not isinstance(topic.decode(self.value, self.key), RecordDiscarded)
         except UnreadableEvent:
             return False
 
@@ -77,30 +112,69 @@ class Letter:
         return self._outgoing(topic.name, topic.read(value).partitionkey.encode(), value)
 
     def _outgoing(self, topic: str, key: bytes | None, value: bytes | None) -> Outgoing:
-        return Outgoing(topic, key, value, (*EVENT_HEADERS, ("attempt", str(self.attempt).encode())))
+        said = [*EVENT_HEADERS, ("attempt", str(self.attempt).encode())]
+        if key == self.key:
+            # Under the key of another case it stands in no line there: it is as new.
+            said.append((FIRST, str(self.first).encode()))
+        return Outgoing(topic, key, value, tuple(said))
 
     def marker(self, headers: Headers) -> Outgoing:
         """The empty record that settles it, beside it."""
         return Outgoing(self.place.topic, self.key, None, headers)
 
 
-def open_letters(records: Iterable[Incoming]) -> list[Letter]:
-    """The letters of dead-letter topics that no marker has settled, in the order of their sources.
+class OpenLetters:
+    """What lies on the dead-letter topics and nobody has settled, record by record as it is read.
 
-    A source record that died twice without having been replayed (a crash between its letter and its offset) is one letter: the later.
+    Several letters about one record are one, the latest: a crash between a letter and its offset writes it again, and a record that was
+    sent again and died has another. A marker settles what was written before it of a record that stood no later than the one it names:
+    so what is said of an earlier try says nothing of the next.
     """
-    settled_at: dict[str, int] = {}
-    found: dict[str, tuple[int, Letter]] = {}
-    for record in records:
+
+    def __init__(self) -> None:
+        self._letters: dict[str, tuple[tuple[int, int], Letter]] = {}
+        self._settled: dict[str, list[tuple[int, int]]] = {}
+
+    def add(self, record: Incoming) -> None:
+        """One more record of a dead-letter topic."""
         origin = record.header("settles")
         if origin is not None:
-            settled_at[origin] = max(record.at_ms, settled_at.get(origin, 0))
-            continue
+            about, upto = record.header(FIRST) or origin, (_offset(origin), record.at_ms)
+            others = [each for each in self._settled.get(about, ()) if not _covers(upto, each)]
+            self._settled[about] = [*others, upto]
+            if about in self._letters and _covers(upto, self._letters[about][0]):
+                del self._letters[about]
+            return
         letter = _letter(record)
-        if letter.origin not in found or found[letter.origin][0] <= record.at_ms:
-            found[letter.origin] = (record.at_ms, letter)
-    still_open = [letter for at_ms, letter in found.values() if settled_at.get(letter.origin, -1) < at_ms]
-    return sorted(still_open, key=_order)
+        about, now = str(letter.first) if letter.first else letter.origin, (_offset(letter.origin), record.at_ms)
+        if about in self._letters and self._letters[about][0] > now:
+            return
+        self._letters.pop(about, None)
+        if not any(_covers(upto, now) for upto in self._settled.get(about, ())):
+            self._letters[about] = now, letter
+
+    def all(self) -> list[Letter]:
+        """Those that are open, in the order in which their records first stood."""
+        return sorted((letter for _, letter in self._letters.values()), key=lambda letter: letter.order)
+
+
+def open_letters(records: Iterable[Incoming]) -> list[Letter]:
+    """The open letters of these records of dead-letter topics."""
+    found = OpenLetters()
+    for record in records:
+        found.add(record)
+    return found.all()
+
+
+def _covers(upto: tuple[int, int], letter: tuple[int, int]) -> bool:
+    """Whether a marker, by the offset it names and its time, is about a letter."""
+    return upto[0] >= letter[0] and upto[1] >= letter[1]
+
+
+def _offset(origin: str) -> int:
+    """Where in its partition the record of an origin stands; 0 for a record of a legacy system, which stands in none."""
+    place = place_in(origin)
+    return place.offset if place else 0
 
 
 def masked(value: bytes | None) -> str:
@@ -115,10 +189,8 @@ def masked(value: bytes | None) -> str:
 
 
 def _letter(record: Incoming) -> Letter:
-    topic, partition, offset = (record.header(name) or "" for name in _PLACE)
     component = record.header("component") or "unknown"
-    numbered = partition.isdecimal() and offset.isdecimal()
-    source = Place(topic, int(partition), int(offset)) if topic and numbered else None
+    source = place_in("/".join(record.header(name) or "" for name in _PLACE))
     if source is not None:
         origin = str(source)
     elif record.header("record"):
@@ -132,19 +204,28 @@ def _letter(record: Incoming) -> Letter:
         code=record.header("code") or "unknown",
         reason=record.header("reason") or "It carries no reason.",
         component=component,
-        attempt=max(1, attempts_before(record.headers)),
+        attempt=attempts_before(record.headers) or (record.header("code") != PARKED),
         at=datetime.fromtimestamp(record.at_ms / 1000, UTC),
         origin=origin,
         source=source,
+        first=_first(record, source),
         key=record.key,
         value=record.value,
         headers=record.headers,
     )
 
 
-def _order(letter: Letter) -> tuple[str, int, int]:
-    place = letter.source or letter.place
-    return place.topic, place.partition, place.offset
+def _first(record: Incoming, source: Place | None) -> Place | None:
+    """Where a letter's record first stood: what the letter says, if that is in the same partition and before."""
+    said = place_in(record.header(FIRST) or "")
+    if (
+        said
+        and source
+        and (said.topic, said.partition) == (source.topic, source.partition)
+        and said.offset < source.offset
+    ):
+        return said
+    return source
 
 
 def _masked(value: Any) -> Any:

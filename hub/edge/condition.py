@@ -20,6 +20,8 @@ class Mood(StrEnum):
     WELL = "well"
     AWAY = "away"
     """The legacy system does not answer; it is asked again and again."""
+    HELD = "held"
+    """An extract differs too much from the one before; nothing of it is said until a person lets it go, or another takes its place."""
     BROKEN = "broken"
     """A promise is broken; tried again after a long while, but a person should look."""
 
@@ -52,7 +54,7 @@ class Conditions:
     def well(self, part: str) -> None:
         """The part works."""
         before = self._set(part, Mood.WELL, "")
-        if before.mood in {Mood.AWAY, Mood.BROKEN}:
+        if before.mood in {Mood.AWAY, Mood.HELD, Mood.BROKEN}:
             away_s = round((self._clock() - before.since).total_seconds(), 1)
             self._log.info("works again", part=part, outcome="returned", away_s=away_s)
 
@@ -60,6 +62,11 @@ class Conditions:
         """The legacy system does not answer."""
         if self._set(part, Mood.AWAY, why).mood is not Mood.AWAY:
             self._log.warning("the legacy system is away; waiting for it", part=part, outcome="away", reason=why)
+
+    def held(self, part: str, why: str) -> None:
+        """What was read is not said before a person has looked at it."""
+        if self._set(part, Mood.HELD, why).mood is not Mood.HELD:
+            self._log.error("an extract is held; a person should look", part=part, outcome="held", reason=why)
 
     def broken(self, part: str, why: str) -> None:
         """A promise is broken."""

@@ -5,25 +5,37 @@ made of the instruction; then it is ended for good.
 
     state              what is known                                when the instruction is met again
     intent             open: it may have been written               look for it (class B), or apply it again (A and C: writes nothing twice)
-    unknown            open, among the dead letters: it may be      as intent
+                       class D: it has not left                     as if it were new
+    in-doubt           open, among the dead letters: it may be      as intent
     aside              open, among the dead letters: it is not      as if it were new
+    sent               open, class D: it left, or was about to      it is unknown from now on
+    unknown            open, class D: a person is to find out       say so again, and do nothing
     applied, rejected  ended: what the legacy system made of it     report the same again, and do nothing
     dropped            ended: withdrawn while it lay aside          report the same again, and do nothing
+    not-applied        ended: it was unknown, and is not there      do nothing: its case asks anew
+    superseded         ended: it came behind an unknown one         do nothing: its case says anew what it wants
 
     rows before it     a raise or a change may                      a withdrawal may
     all ended          be applied                                   be applied
+    one is unknown     be superseded                                be superseded
     some are open      wait for them, among the dead letters        wait too; but where nothing of what it withdraws is or may be in the
                                                                     legacy system it is settled here, and what lies aside is dropped
 
 Only rows before count. So the first open one of a task waits for nobody, and whoever replays a task's dead letters in their order always
-gets on. One that has to wait keeps its doubt: `unknown` becomes `aside` only by a look-up.
+gets on. One that has to wait keeps its doubt: `in-doubt` becomes `aside` only by a look-up.
+
+What comes behind an unknown one is not kept here for later: by the time a person has found out, the case may want something else. The case
+holds back what follows from then on, and what was on its way by then stands on the topic before the word that settles it
+(`task.settled.v1`), so the case knows exactly what was superseded, and tells the department anew (`hub/routing/tell.py`).
 
 A raise begins anew: what was raised and withdrawn before is another record of the legacy system, and none of its business.
 """
 
 from dataclasses import dataclass
 
-from hub.edge.memory import EffectRow, Kind, State
+from hub.edge.ledger import EffectRow, Kind, State
+
+_NOTHING_THERE = {State.ASIDE, State.REJECTED, State.NOT_APPLIED, State.SUPERSEDED}
 
 
 @dataclass(frozen=True)
@@ -52,9 +64,14 @@ class History:
         return tuple(row for row in self.earlier if row.open)
 
     @property
+    def waits_for_a_person(self) -> bool:
+        """Whether nobody knows what became of one before it, and no machine may find out."""
+        return any(row.state is State.UNKNOWN for row in self.earlier)
+
+    @property
     def never_sent(self) -> bool:
         """Whether it withdraws what lies aside, while nothing of that is or may be in the legacy system."""
-        nothing_there = all(row.state in {State.ASIDE, State.REJECTED} for row in self.about)
+        nothing_there = all(row.state in _NOTHING_THERE for row in self.about)
         return self.kind is Kind.WITHDRAWN and nothing_there and set(self.open) <= set(self.about)
 
     @property

@@ -4,91 +4,23 @@ Nobody else writes it. Each method is one transaction; on SQLite it is on disk b
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Table, create_engine, delete, event, insert, select, update
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, insert, select, update
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
 from connectors.sdk.contract import Checkpoint, Receipt
-from hub.database import PATIENCE, make_folder, make_tables, read_url
+from hub.database import PATIENCE, damaged, is_damaged, make_folder, make_tables, read_url
+from hub.edge.ledger import Begun, EffectRow, Kind, State, effect_row
 from hub.edge.messages import Place
-from hub.edge.tables import checkpoints, effects, held, links, metadata
-from hub.errors import ConfigurationError, HubError, RestartMe
+from hub.edge.speech import note
+from hub.edge.tables import UNDER_WAY, checkpoints, effects, held, links, metadata
+from hub.errors import ConfigurationError, RestartMe
+from hub.failpoints import Failpoint, reach
 from schemas.tasks import TaskStatus
-
-
-class Kind(StrEnum):
-    """What an instruction asks."""
-
-    RAISED = "raised"
-    CHANGED = "changed"
-    WITHDRAWN = "withdrawn"
-
-
-class State(StrEnum):
-    """How far an instruction has come."""
-
-    INTENT = "intent"
-    """It may have been written into the legacy system: whoever finds it so must look, or repeat only what may be repeated."""
-    APPLIED = "applied"
-    """The legacy system has it."""
-    REJECTED = "rejected"
-    """The legacy system refused it."""
-    ASIDE = "aside"
-    """It could not be put into the system's words and lies among the dead letters; later instructions of its task wait there too."""
-    UNKNOWN = "unknown"
-    """It lies among the dead letters too, but may have been written: whoever tries it again must look, as with an intent."""
-    DROPPED = "dropped"
-    """It was withdrawn while it lay among the dead letters: the legacy system has nothing of it, and gets nothing of it."""
-
-
-@dataclass(frozen=True)
-class EffectRow:
-    """One row of the effect ledger."""
-
-    effect_key: str
-    case: str
-    task: str
-    kind: Kind
-    state: State
-    status: TaskStatus | None
-    reference: str | None
-    reason: str | None
-    ended_at: datetime | None
-    raising: int = 1
-    revision: int = 0
-
-    @property
-    def receipt(self) -> Receipt | None:
-        """What the legacy system made of it; None until that is known."""
-        return Receipt(status=self.status, reference=self.reference, reason=self.reason) if self.status else None
-
-    @property
-    def perhaps_written(self) -> bool:
-        """Whether nobody knows if the legacy system has it."""
-        return self.state in {State.INTENT, State.UNKNOWN}
-
-    @property
-    def open(self) -> bool:
-        """Whether nobody knows what the legacy system makes of it."""
-        return self.status is None
-
-
-@dataclass(frozen=True)
-class Begun:
-    """An instruction that somebody is about to apply.
-
-    Attributes:
-        was: its row as it was before; None for a new one.
-        earlier: the rows of its task that came before it, oldest first.
-    """
-
-    was: EffectRow | None
-    earlier: tuple[EffectRow, ...]
 
 
 @dataclass(frozen=True)
@@ -135,15 +67,17 @@ def open_engine(url: str, connector: str) -> Engine:
 
 GONE = (OperationalError, InterfaceError, InternalError)
 """Errors of a database that does not answer, or has dropped us: a fresh process may find it well."""
+FAILED = (DatabaseError, InterfaceError)
+"""Every error of a database."""
 
 
-def trouble(engine: Engine, connector: str, error: DBAPIError) -> HubError:
-    """What it means for a connector's process that its memory failed while it ran.
+def trouble(engine: Engine, connector: str, error: DBAPIError) -> Exception:
+    """What it means for a connector's process that its memory failed while it ran; the error itself, where it is a defect of ours.
 
     Args:
         engine: of the memory.
         connector: name of the connector's table in the settings.
-        error: one of `GONE`, or a ProgrammingError.
+        error: one of `FAILED`.
     """
     kind, url = type(error.orig).__name__, engine.url.set(query={})
     memory = f"{setting(connector)}: {url.render_as_string(hide_password=True)}"
@@ -151,8 +85,12 @@ def trouble(engine: Engine, connector: str, error: DBAPIError) -> HubError:
         return RestartMe(
             f"{memory}: its disk is full ({kind}). Make room there; nothing is lost, and it goes on by itself."
         )
+    if error.orig is not None and is_damaged(error.orig):
+        return damaged(memory, str(error.orig))
     if isinstance(error, GONE):
         return RestartMe(f"{memory} does not answer any more ({kind}). Does it run?")
+    if not isinstance(error, ProgrammingError):
+        return error
     user, tables = f'"{url.username}"', ", ".join(sorted(metadata.tables))
     return ConfigurationError(
         f"{memory} does not let us use its tables ({kind}). Have their owner say GRANT ALL ON {tables} TO {user}; or name another "
@@ -179,40 +117,65 @@ class EdgeMemory:
     # Reading.
 
     def checkpoint(self, dataset: str) -> Checkpoint | None:
-        """Where reading goes on; None at the very beginning."""
+        """Where reading goes on; None at the very beginning.
+
+        Raises:
+            ConfigurationError: what was remembered cannot be read.
+        """
         with self._engine.connect() as connection:
             body = connection.scalar(
                 select(checkpoints.c.body).where(
                     checkpoints.c.connector == self._connector, checkpoints.c.dataset == dataset
                 )
             )
-        return None if body is None else json.loads(body)
+        try:
+            return None if body is None else dict(json.loads(body))
+        except (ValueError, TypeError):
+            url = self._engine.url.set(query={}).render_as_string(hide_password=True)
+            raise damaged(
+                f"{setting(self._connector)}: {url}", f"the checkpoint of {dataset} is no JSON object"
+            ) from None
 
     def move_on(
         self,
         dataset: str,
-        checkpoint: Checkpoint,
+        checkpoint: Checkpoint | None,
         *,
         learned: Mapping[str, str],
         held_records: Sequence[Held] = (),
         at_ms: int,
+        spoke: int = 0,
+        also: Callable[[Connection], None] | None = None,
     ) -> None:
         """Everything of a batch is safe on its topic: remember where reading goes on, and what was learned on the way.
 
         Args:
             dataset: what was read.
-            checkpoint: where it goes on.
+            checkpoint: where it goes on; None: where it did before.
             learned: legacy reference of an effect that had none, by effect key.
             held_records: what could not be understood.
             at_ms: now.
+            spoke: how many records were new.
+            also: what else has to be so once this is, and only then.
         """
         where = {"connector": self._connector, "dataset": dataset}
         with self._engine.begin() as connection:
+            if spoke:
+                note(connection, self._connector, dataset, spoke, datetime.fromtimestamp(at_ms / 1000, UTC))
             for effect_key, reference in learned.items():
                 self._learn(connection, effect_key, reference)
             for record in held_records:
                 self._hold(connection, record, at_ms)
-            self._put(connection, checkpoints, where, {"body": json.dumps(dict(checkpoint)), "at_ms": at_ms})
+            if also is not None:
+                also(connection)
+            if checkpoint is not None:
+                self._put(connection, checkpoints, where, {"body": json.dumps(dict(checkpoint)), "at_ms": at_ms})
+            reach(Failpoint.SOURCE_CHECKPOINTING)
+
+    def spoke(self, dataset: str, records: int, at: datetime) -> None:
+        """A feed had so much to say, all of which is remembered elsewhere."""
+        with self._engine.begin() as connection:
+            note(connection, self._connector, dataset, records, at)
 
     def held(self, dataset: str) -> list[Held]:
         """What could not be understood, oldest first."""
@@ -223,6 +186,18 @@ class EdgeMemory:
         )
         with self._engine.connect() as connection:
             return [Held(row[0], row[1], row[2].encode()) for row in connection.execute(query)]
+
+    def held_ids(self, dataset: str) -> frozenset[str]:
+        """Ids of what could not be understood."""
+        query = select(held.c.record_id).where(held.c.connector == self._connector, held.c.dataset == dataset)
+        with self._engine.connect() as connection:
+            return frozenset(connection.scalars(query))
+
+    def hold(self, records: Iterable[Held], at_ms: int) -> None:
+        """Keep what could not be understood, though reading does not go on behind it yet."""
+        with self._engine.begin() as connection:
+            for record in records:
+                self._hold(connection, record, at_ms)
 
     def release(self, records: Iterable[Held], learned: Mapping[str, str]) -> None:
         """Records that were set aside have been understood and are safe on their topics."""
@@ -297,12 +272,12 @@ class EdgeMemory:
                         began_ms=max(at_ms, rows[-1].began_ms + 1) if rows else at_ms,
                     )
                 )
-                return Begun(None, tuple(map(_effect_row, rows)))
+                return Begun(None, tuple(map(effect_row, rows)))
             at = order.index(effect_key)
-            was = _effect_row(rows[at])
-            if was.state in {State.ASIDE, State.UNKNOWN}:
+            was = effect_row(rows[at])
+            if was.state in {State.ASIDE, State.IN_DOUBT}:
                 self._change(connection, [effect_key], state=State.INTENT)
-            return Begun(was, tuple(map(_effect_row, rows[:at])))
+            return Begun(was, tuple(map(effect_row, rows[:at])))
 
     def finish(self, effect_key: str, receipt: Receipt, at_ms: int, dropped: Iterable[str] = ()) -> EffectRow:
         """Note what became of an instruction, and which of the legacy system's records is the task's.
@@ -313,30 +288,63 @@ class EdgeMemory:
             at_ms: now.
             dropped: effect keys of those that lie aside and are settled with it, for it withdraws them.
         """
-        state = State.REJECTED if receipt.status is TaskStatus.REJECTED else State.APPLIED
-        outcome = {"status": receipt.status, "reason": receipt.reason, "ended_ms": at_ms}
         with self._engine.begin() as connection:
-            self._change(connection, [effect_key], state=state, reference=receipt.reference, **outcome)
+            outcome = {"status": receipt.status, "reason": receipt.reason, "ended_ms": at_ms}
             self._change(connection, dropped, state=State.DROPPED, **outcome)
-            row = self._effect(connection, effect_key)
-            if row is None:
-                raise LookupError(f"No intent for effect {effect_key}; `begin` comes first.")
-            if receipt.reference and row.kind is not Kind.WITHDRAWN:
-                self._link(connection, receipt.reference, effect_key)
-            return row
+            return self._end(connection, effect_key, receipt, at_ms)
 
     def set_aside(self, effect_key: str, *, perhaps_written: bool = False) -> None:
         """An instruction goes to the dead letters; `perhaps_written` where the legacy system may have it all the same."""
         with self._engine.begin() as connection:
-            self._change(connection, [effect_key], state=State.UNKNOWN if perhaps_written else State.ASIDE)
+            self._change(connection, [effect_key], state=State.IN_DOUBT if perhaps_written else State.ASIDE)
+
+    def send(self, effect_key: str, at_ms: int) -> None:
+        """An instruction for a system of class D is about to leave: whoever finds it so after a crash must not send it again."""
+        with self._engine.begin() as connection:
+            self._change(connection, [effect_key], state=State.SENT, sent_ms=at_ms)
+
+    def not_sent(self, effect_key: str) -> None:
+        """It did not leave after all: the system was away."""
+        with self._engine.begin() as connection:
+            self._change(connection, [effect_key], state=State.INTENT, sent_ms=None)
+
+    def doubt(self, effect_key: str, evidence: str, at_ms: int) -> EffectRow:
+        """It left, and nobody knows whether the system has it: from here on it waits for a person."""
+        with self._engine.begin() as connection:
+            self._change(connection, [effect_key], state=State.UNKNOWN, evidence=evidence, unknown_ms=at_ms)
+            return self._known(connection, effect_key)
+
+    def supersede(self, effect_key: str) -> EffectRow:
+        """An instruction came behind one that is unknown: nothing is done about it, for its case will say anew what it wants."""
+        with self._engine.begin() as connection:
+            self._change(connection, [effect_key], state=State.SUPERSEDED)
+            return self._known(connection, effect_key)
+
+    def settle(self, effect_key: str, receipt: Receipt | None, at_ms: int) -> bool:
+        """Somebody found out what became of an instruction that is unknown; whether there was one to settle.
+
+        Args:
+            effect_key: the instruction; of another connector, or settled before, it is left alone.
+            receipt: what the system made of it; None where it has nothing of it.
+            at_ms: now.
+        """
+        with self._engine.begin() as connection:
+            row = self._effect(connection, effect_key)
+            if row is None or row.state is not State.UNKNOWN:
+                return False
+            if receipt is None:
+                self._change(connection, [effect_key], state=State.NOT_APPLIED, ended_ms=at_ms)
+            else:
+                self._end(connection, effect_key, receipt, at_ms)
+            return True
 
     def unfinished(self) -> frozenset[str]:
         """The instructions that have an intention and no outcome: any of them may be on its way into the legacy system."""
-        query = select(effects.c.effect_key).where(
-            effects.c.connector == self._connector, effects.c.state == State.INTENT
-        )
-        with self._engine.connect() as connection:
-            return frozenset(connection.scalars(query))
+        return self._in(State.INTENT, State.SENT)
+
+    def unknown(self) -> frozenset[str]:
+        """The instructions that wait for a person to find out whether the legacy system has them."""
+        return self._in(State.UNKNOWN)
 
     # Steps of a transaction.
 
@@ -344,7 +352,30 @@ class EdgeMemory:
         row = connection.execute(
             select(effects).where(effects.c.connector == self._connector, effects.c.effect_key == effect_key)
         ).one_or_none()
-        return None if row is None else _effect_row(row)
+        return None if row is None else effect_row(row)
+
+    def _known(self, connection: Connection, effect_key: str) -> EffectRow:
+        row = self._effect(connection, effect_key)
+        if row is None:
+            raise LookupError(f"No intent for effect {effect_key}; `begin` comes first.")
+        return row
+
+    def _in(self, *states: State) -> frozenset[str]:
+        # Written out, and no parameters: only so does a database see that its index of open rows will do.
+        query = select(effects.c.effect_key).where(
+            effects.c.connector == self._connector, UNDER_WAY, effects.c.state.in_(states)
+        )
+        with self._engine.connect() as connection:
+            return frozenset(connection.scalars(query))
+
+    def _end(self, connection: Connection, effect_key: str, receipt: Receipt, at_ms: int) -> EffectRow:
+        state = State.REJECTED if receipt.status is TaskStatus.REJECTED else State.APPLIED
+        outcome = {"status": receipt.status, "reason": receipt.reason, "ended_ms": at_ms}
+        self._change(connection, [effect_key], state=state, reference=receipt.reference, **outcome)
+        row = self._known(connection, effect_key)
+        if receipt.reference and row.kind is not Kind.WITHDRAWN:
+            self._link(connection, receipt.reference, effect_key)
+        return row
 
     def _change(self, connection: Connection, effect_keys: Iterable[str], **values: Any) -> None:
         connection.execute(
@@ -375,19 +406,3 @@ class EdgeMemory:
         condition = [table.c[name] == value for name, value in where.items()]
         if connection.execute(update(table).where(*condition).values(**values)).rowcount == 0:
             connection.execute(insert(table).values(**where, **values))
-
-
-def _effect_row(row: Row[Any]) -> EffectRow:
-    return EffectRow(
-        effect_key=row.effect_key,
-        case=row.case_ref,
-        task=row.task,
-        kind=Kind(row.kind),
-        state=State(row.state),
-        status=TaskStatus(row.status) if row.status else None,
-        reference=row.reference,
-        reason=row.reason,
-        ended_at=None if row.ended_ms is None else datetime.fromtimestamp(row.ended_ms / 1000, UTC),
-        raising=row.raising,
-        revision=row.revision,
-    )

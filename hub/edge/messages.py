@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from schemas.envelope import EVENT_HEADERS
 
 Headers = tuple[tuple[str, bytes], ...]
+_ROUND_IT = 1024
+"""Bytes, amply, of what Kafka puts round a record: its batch's head, and the length of every part."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,15 @@ class Outgoing:
     key: bytes | None = field(repr=False)
     value: bytes | None = field(repr=False)
     headers: Headers = ()
+
+    def fits(self, largest_bytes: int) -> bool:
+        """Whether Kafka takes it where a record with all that is put round it may be so large."""
+        parts = [
+            self.key or b"",
+            self.value or b"",
+            *(part for name, value in self.headers for part in (name.encode(), value)),
+        ]
+        return sum(map(len, parts)) + _ROUND_IT <= largest_bytes
 
     @classmethod
     def event(cls, topic: str, key: str, body: bytes) -> "Outgoing":

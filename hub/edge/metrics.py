@@ -19,6 +19,13 @@ STRANGERS = Metric(
     "Progress of work that is no task of the hub's; raised by hand in the legacy system. None ever: does the connector know its own work?",
     ("dataset",),
 )
+REMARKS = Metric(
+    "hub_connector_remarks",
+    Kind.COUNTER,
+    "remarks",
+    "Changes of the legacy system that harm nothing yet, such as a new column. An increase wants a person: the log says which.",
+    ("dataset",),
+)
 LAST_NEWS = Metric(
     "hub_connector_last_news_seconds",
     Kind.GAUGE,
@@ -30,14 +37,43 @@ SPEAKS_EVERY = Metric(
     "hub_connector_speaks_every_seconds",
     Kind.GAUGE,
     "seconds",
-    "How often a dataset should have something new in working hours, as its manifest says.",
+    "How often a dataset should have something new in its hours, as its manifest or the settings file says.",
+    ("dataset",),
+)
+LOOKS = Metric(
+    "hub_connector_looks",
+    Kind.COUNTER,
+    "looks",
+    "Looks that the legacy system answered, by what they found (news, nothing). Only nothing for long is no data, not no change.",
+    ("dataset", "found"),
+)
+FEED_STATE = Metric(
+    "hub_connector_feed_state",
+    Kind.GAUGE,
+    "1 or 0",
+    "1 for the state that a feed is in now. silent, away, held, broken, low and high want a look; the page /feeds says what to do.",
+    ("feed", "state"),
+)
+SILENCE = Metric(
+    "hub_connector_feed_silence_seconds",
+    Kind.GAUGE,
+    "seconds",
+    "How long ago a feed last had something new, or since when it is watched. For alarms hub_connector_feed_state knows its hours.",
+    ("feed",),
+)
+EXTRACT_ROWS = Metric(
+    "hub_connector_extract_rows",
+    Kind.GAUGE,
+    "rows",
+    "Rows of the last full extract that was read to its end, also where it is held. Far from yesterday's: see hub_connector_feed_state.",
     ("dataset",),
 )
 EFFECTS = Metric(
     "hub_connector_effects",
     Kind.COUNTER,
     "instructions",
-    "Instructions by outcome (accepted, completed, rejected, cancelled, repeated, set-aside). No increase while tasks arrive: see /readyz.",
+    "Instructions by outcome (accepted, completed, rejected, cancelled, repeated, superseded, unknown, set-aside). No increase while "
+    "tasks arrive: see /readyz.",
     ("outcome",),
 )
 APPLY = Metric(
@@ -59,6 +95,13 @@ WAITING = Metric(
     "records",
     "Records on the department's task topic that are not done with. Growing for minutes: its system is slow or away, see /readyz.",
 )
+UNKNOWN = Metric(
+    "hub_connector_unknown_effects",
+    Kind.GAUGE,
+    "instructions",
+    "Instructions that were sent to a system of class D, and of which nobody knows whether it has them. Above 0: a person has to ask, "
+    "see `hub effects list`.",
+)
 WELL = Metric(
     "hub_connector_well",
     Kind.GAUGE,
@@ -76,10 +119,16 @@ class ConnectorMetrics:
         ProcessCollector(registry=self.registry)
         self.records = RECORDS.counter(self.registry)
         self.strangers = STRANGERS.counter(self.registry)
+        self.remarks = REMARKS.counter(self.registry)
         self.last_news = LAST_NEWS.gauge(self.registry)
         self.speaks_every = SPEAKS_EVERY.gauge(self.registry)
+        self.looks = LOOKS.counter(self.registry)
+        self.feed_state = FEED_STATE.gauge(self.registry)
+        self.silence = SILENCE.gauge(self.registry)
+        self.extract_rows = EXTRACT_ROWS.gauge(self.registry)
         self.effects = EFFECTS.counter(self.registry)
         self.apply = APPLY.histogram(self.registry)
         self.unfinished = UNFINISHED.gauge(self.registry)
         self.waiting = WAITING.gauge(self.registry)
+        self.unknown = UNKNOWN.gauge(self.registry)
         self.well = WELL.gauge(self.registry)

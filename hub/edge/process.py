@@ -8,97 +8,42 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from threading import Event as Signal
 from threading import Thread
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import ProgrammingError
 
-from connectors.sdk.contract import Connector, SinkConnector, SourceConnector
+from connectors.sdk.contract import SinkConnector, SourceConnector
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
-from connectors.sdk.manifest import Manifest
-from connectors.sdk.settings import ConnectorSettings, load_settings
+from connectors.sdk.manifest import Dataset, Delivery
 from hub import logs, topics
 from hub.broker.cluster import bootstrap
+from hub.dead_letters.rate import Rate
+from hub.edge.aside import Aside
+from hub.edge.choice import PART, Chosen, choose
 from hub.edge.condition import Conditions, Mood
+from hub.edge.extracts import Extracts
+from hub.edge.full_extracts import FullExtracts
 from hub.edge.kafka import Receiver, Sender
-from hub.edge.memory import GONE, EdgeMemory, open_engine, trouble
+from hub.edge.memory import FAILED, EdgeMemory, open_engine, trouble
 from hub.edge.metrics import ConnectorMetrics
-from hub.edge.registry import connector_named, manifest_named
-from hub.edge.sink_runner import PART, SinkRunner
+from hub.edge.sink_runner import SinkRunner
 from hub.edge.source_runner import Edge, SourceRunner
+from hub.edge.speech import Speech
 from hub.edge.wrapping import Speaker
 from hub.errors import EXIT_RESTART, ConfigurationError
+from hub.feeds.pulse import Pulse, Watched
 from hub.health.http import Health, HealthServer
-from hub.settings import ConnectorProcess, HubSettings
+from hub.journeys.holidays import load_calendar
+from hub.settings import HubSettings
 from schemas.topics import TASKS
 
 STOP_WITHIN_S = 15.0
 _LOOK_S = 0.5
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A connector of the settings file, ready to be made."""
-
-    name: str
-    """Name of its table."""
-    process: ConnectorProcess
-    manifest: Manifest
-    """The connector's own, with the kinds of work that this table takes."""
-    connect: Callable[[], Connector[Any]]
-    settings: ConnectorSettings
-
-
-def choose(settings: HubSettings, name: str) -> Chosen:
-    """The connector that a settings file has under `[connectors.<name>]`.
-
-    Raises:
-        ConfigurationError: no such table, no such connector, settings that it refuses, or work that another table takes too.
-    """
-    process = settings.connectors.get(name)
-    if process is None:
-        found = ", ".join(settings.connectors) or "none"
-        raise ConfigurationError(f"{settings.file} has no [connectors.{name}]. It has: {found}.")
-    connector, manifest = connector_named(process.connector)
-    manifest = _narrowed(settings, name, manifest)
-    _refuse_work_of_two(settings, name, manifest)
-    try:
-        own = load_settings(connector.settings_type, process.settings, f"{settings.file} [connectors.{name}]")
-    except ConnectorConfigurationError as error:
-        raise ConfigurationError(str(error)) from error
-    return Chosen(name, process, manifest, partial(connector, own), own)
-
-
-def _narrowed(settings: HubSettings, name: str, manifest: Manifest) -> Manifest:
-    """A connector's manifest with no other kinds of work than its table names."""
-    tasks = settings.connectors[name].tasks
-    if tasks is None:
-        return manifest
-    if strange := [work for work in tasks if work not in manifest.tasks]:
-        raise ConfigurationError(
-            f"{settings.file} [connectors.{name}] tasks: {manifest.name} does not take {', '.join(strange)}; it takes "
-            f"{', '.join(manifest.tasks) or 'none'}."
-        )
-    return manifest.model_copy(update={"tasks": tasks})
-
-
-def _refuse_work_of_two(settings: HubSettings, name: str, manifest: Manifest) -> None:
-    """Each table reads a department's tasks for itself, so what two of them take is done twice."""
-    for other, process in settings.connectors.items():
-        try:
-            its = _narrowed(settings, other, manifest_named(process.connector))
-        except ConfigurationError:
-            continue  # it cannot run here; wherever it is started it is told why
-        both = [work for work in manifest.tasks if work in its.tasks]
-        if other != name and its.department is manifest.department and both:
-            raise ConfigurationError(
-                f"{settings.file}: [connectors.{name}] and [connectors.{other}] both take {', '.join(both)}, so each such task "
-                'would be done twice. Say in each which kinds of work are its own: tasks = ["..."], or tasks = [] where it only reads.'
-            )
+_PULSE = "pulse"
 
 
 def run_connector(settings: HubSettings, name: str) -> None:
@@ -146,18 +91,31 @@ class ConnectorThreads:
                 department=manifest.department,
             ),
             memory=memory,
+            aside=Aside(self._engine, chosen.name, Rate(settings.dead_letters.at_most_per_minute)),
             sender=self._sender,
             conditions=self._conditions,
             metrics=self._metrics,
+            speech=Speech(self._engine, chosen.name, manifest.reads, datetime.now(UTC)),
             stop=stop,
         )
         runs: dict[str, Callable[[], None]] = {}
         for dataset, facts in manifest.reads.items():
             self._metrics.speaks_every.labels(dataset).set(facts.speaks_every_s)
-            runs[dataset] = SourceRunner(edge, dataset, self._source).run
+            if (spoke := edge.speech.of(dataset).spoke) is not None:
+                self._metrics.last_news.labels(dataset).set(spoke.timestamp())
+            runs[dataset] = SourceRunner(edge, dataset, self._source, self._extracts(dataset, facts)).run
         if manifest.tasks:
             receiver = Receiver(settings.kafka, where, member, member, [TASKS[manifest.department].name])
             runs[PART] = SinkRunner(edge, manifest, receiver, self._sink).run
+        watched = Watched(
+            speaker=edge.speaker,
+            reads=manifest.reads,
+            tasks=PART if manifest.tasks else None,
+            beats_every_s=chosen.process.beats_every_s,
+            calendar=load_calendar(settings),
+        )
+        self._pulse = Pulse(watched, edge.speech, self._conditions, self._sender, metrics=self._metrics)
+        runs[_PULSE] = partial(self._pulse.run, stop)
         self._threads = {
             part: Thread(target=self._guard, args=(run,), name=part, daemon=True) for part, run in runs.items()
         }
@@ -177,7 +135,12 @@ class ConnectorThreads:
     def run(self) -> None:
         """Run every thread until `stop` is set or one fails."""
         self._health.start()
-        self._log.info("connector runs", outcome="started", parts=list(self._threads), health_port=self.health_port)
+        self._log.info(
+            "connector runs",
+            outcome="started",
+            parts=[part for part in self._threads if part != _PULSE],
+            health_port=self.health_port,
+        )
         for thread in self._threads.values():
             thread.start()
         try:
@@ -210,7 +173,7 @@ class ConnectorThreads:
             run()
         except ConnectorConfigurationError as error:
             self._failures.append(ConfigurationError(f"[connectors.{self._chosen.name}] {error}"))
-        except (*GONE, ProgrammingError) as error:
+        except FAILED as error:
             # Our own memory, for whatever a connector raises is caught, and whatever it answers is checked, where it is asked.
             self._failures.append(trouble(self._engine, self._chosen.name, error))
         except BaseException as error:  # noqa: BLE001 - raised again by the main thread
@@ -221,6 +184,13 @@ class ConnectorThreads:
     def _live(self) -> Health:
         dead = [part for part, thread in self._threads.items() if thread.ident is not None and not thread.is_alive()]
         return Health(ok=not dead, reason=f"ended: {', '.join(dead)}" if dead else "every part runs")
+
+    def _extracts(self, dataset: str, facts: Dataset) -> FullExtracts | None:
+        """The full extracts of a dataset that delivers such."""
+        if facts.delivers is not Delivery.FULL_EXTRACTS:
+            return None
+        memory = Extracts(self._engine, self._chosen.name, dataset)
+        return FullExtracts(memory, self._chosen.name, dataset, facts, self._stop)
 
     def _source(self) -> SourceConnector[Any]:
         connector = self._chosen.connect()

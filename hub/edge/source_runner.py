@@ -26,20 +26,26 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.sdk.contract import Batch, Fact, LegacyRecord, Progress, Said, SourceConnector
 from connectors.sdk.errors import ContractBroken, RetryLater, TranslationError
 from connectors.sdk.records import decode_record, encode_record
 from hub.dead_letters.letter import record_letter, settled
+from hub.edge.aside import Aside
 from hub.edge.condition import Backoff, Conditions
+from hub.edge.full_extracts import FullExtracts, Page
+from hub.edge.full_extracts import Held as HeldExtract
 from hub.edge.kafka import Sender
-from hub.edge.memory import EdgeMemory, EffectRow, Held
+from hub.edge.ledger import EffectRow
+from hub.edge.memory import EdgeMemory, Held
 from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.reach import ON_PURPOSE, Reach
+from hub.edge.speech import Speech
 from hub.edge.wrapping import Speaker, Wrapped, wrap
-from hub.failpoints import Failpoint, reach
-from schemas.topics import FACTS
+from hub.failpoints import Failpoint, Injected, reach
+from schemas.topics import FACTS, LARGEST_LETTER_BYTES, LARGEST_RECORD_BYTES
 
 BROKEN_FOR_S = 300.0
 """How long a dataset rests after its connector broke a promise."""
@@ -48,6 +54,9 @@ _AT_ONCE = 500
 """Held records that are tried together."""
 _DOUBT_S = 0.2
 """How often to look whether an instruction under way has ended."""
+_BESIDE_A_LETTER = 64 * 1024
+"""Bytes, amply, of all that stands beside the record in its dead letter."""
+_KEPT_AT_HOME = "The record is too large to lie here; the connector keeps it whole."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +65,16 @@ class Edge:
 
     speaker: Speaker
     memory: EdgeMemory
+    aside: Aside
     sender: Sender
     conditions: Conditions
     metrics: ConnectorMetrics
+    speech: Speech
     stop: Signal
+
+
+class TooMany(Exception):
+    """More records cannot be understood than may be set aside now. In sentences: why, and what to do."""
 
 
 class SourceRunner:
@@ -69,10 +84,17 @@ class SourceRunner:
         edge: what it shares.
         dataset: name in the manifest.
         connect: makes the connector; called in the thread that runs, again after a broken promise.
+        extracts: its full extracts, where that is what it delivers; None where it delivers changes.
     """
 
-    def __init__(self, edge: Edge, dataset: str, connect: Callable[[], SourceConnector[Any]]) -> None:
-        self._edge, self._dataset = edge, dataset
+    def __init__(
+        self,
+        edge: Edge,
+        dataset: str,
+        connect: Callable[[], SourceConnector[Any]],
+        extracts: FullExtracts | None = None,
+    ) -> None:
+        self._edge, self._dataset, self._extracts = edge, dataset, extracts
         self._reach = Reach(connect, edge.speaker.connector)
         self._backoff: Backoff | None = None
         self._tried_held = False
@@ -118,16 +140,27 @@ class SourceRunner:
             conditions.broken(part, str(error))
             self._reach.let_go()
             return BROKEN_FOR_S
+        except HeldExtract as held:
+            conditions.held(part, str(held))
+            self._edge.speech.looked(part, datetime.now(UTC))
+            return float(settings.poll_every_s)
+        except TooMany as error:
+            conditions.broken(part, str(error))
+            return self._edge.aside.rate.wait_s()
         conditions.well(part)
+        self._edge.speech.looked(part, datetime.now(UTC))
+        # Said as such, for it is the other half of "no data is not no change": it was asked, and had nothing.
+        self._edge.metrics.looks.labels(part, "news" if news else "nothing").inc()
         self._backoff.reset()
         return 0.0 if news else settings.poll_every_s
 
     def _read(self, connector: SourceConnector[Any]) -> bool:
         """Everything since the checkpoint, batch by batch; whether anything was new."""
         news = False
-        for batch in self._batches(connector):
+        for batch in self._batches(connector) if self._extracts is None else self._pages(connector, self._extracts):
             news |= self._take(connector, batch)
             self._edge.conditions.well(self._dataset)
+            self._edge.speech.looked(self._dataset, datetime.now(UTC))
             if self._edge.stop.is_set():
                 break
         return news
@@ -143,7 +176,24 @@ class SourceRunner:
         except Exception as error:
             raise self._reach.broken(error, "read") from error
 
-    def _take(self, connector: SourceConnector[Any], batch: Batch) -> bool:
+    def _pages(self, connector: SourceConnector[Any], extracts: FullExtracts) -> Iterator[Page]:
+        """The news of the next full extract; what fails here is the connector, or our own memory, which ends the process."""
+        after = self._edge.memory.checkpoint(self._dataset)
+        try:
+            yield from extracts.pages(connector, after, whole=self._whole, now_ms=lambda: round(time.time() * 1000))
+        except (*ON_PURPOSE, HeldExtract, SQLAlchemyError, Injected):
+            raise
+        except Exception as error:
+            raise self._reach.broken(error, "extract") from error
+
+    def _whole(self, rows: int) -> None:
+        """A full extract was read to its end: its feed has spoken, whether or not anything has changed."""
+        now = datetime.now(UTC)
+        self._edge.memory.spoke(self._dataset, rows, now)
+        self._edge.speech.spoke(self._dataset, rows, now)
+        self._edge.metrics.extract_rows.labels(self._dataset).set(rows)
+
+    def _take(self, connector: SourceConnector[Any], batch: Batch | Page) -> bool:
         """One batch: translate, send, await, checkpoint. Whether anything in it was new."""
         began = time.monotonic()
         reach(Failpoint.SOURCE_READ)
@@ -153,20 +203,33 @@ class SourceRunner:
         if self._edge.stop.is_set() and any(outcome is None for outcome in outcomes):
             return False
         understood = [outcome for outcome in outcomes if isinstance(outcome, _Understood)]
-        aside = [self._aside(outcome) for outcome in outcomes if isinstance(outcome, _Puzzle)]
+        aside = self._set_aside([outcome for outcome in outcomes if isinstance(outcome, _Puzzle)])
         self._edge.sender.send([*_records(understood), *(letter for _, letter in aside)])
         reach(Failpoint.SOURCE_ACKNOWLEDGED)
+        now = datetime.now(UTC)
+        # A page of an extract moves no checkpoint; its rows were counted as the extract came.
+        changes = isinstance(batch, Batch)
         self._edge.memory.move_on(
             self._dataset,
-            batch.checkpoint,
+            batch.checkpoint if isinstance(batch, Batch) else None,
             learned=_learned(understood),
             held_records=[held for held, _ in aside],
-            at_ms=round(time.time() * 1000),
+            at_ms=round(now.timestamp() * 1000),
+            spoke=len(fresh) if changes else 0,
+            also=batch.acknowledged if isinstance(batch, Page) else None,
         )
+        if fresh and changes:
+            self._edge.speech.spoke(self._dataset, len(fresh), now)
         reach(Failpoint.SOURCE_CHECKPOINTED)
         self._remember(record.position for record in fresh)
+        self._note(batch.remarks if isinstance(batch, Batch) else ())
         self._count(batch, understood, len(aside), took_s=time.monotonic() - began)
         return bool(fresh)
+
+    def _note(self, remarks: tuple[str, ...]) -> None:
+        for remark in remarks:
+            self._log.warning("the legacy system has changed", outcome="remarked", reason=remark)
+        self._edge.metrics.remarks.labels(self._dataset).inc(len(remarks))
 
     def _understand(
         self, connector: SourceConnector[Any], record: LegacyRecord, under_way: AbstractSet[str]
@@ -267,6 +330,26 @@ class SourceRunner:
         key = decode_record(item.body).key.encode()
         return Outgoing(self._letters, key, None, settled(origin, "mended", self._edge.speaker.connector))
 
+    def _set_aside(self, puzzles: "list[_Puzzle]") -> list[tuple[Held, Outgoing]]:
+        """What is kept of records that could not be understood, and their dead letters; those that are held have theirs.
+
+        Raises:
+            TooMany: they are more than may be set aside now. Those for which there is room are; the checkpoint stays, and the next look
+                takes up the rest.
+        """
+        held = self._edge.memory.held_ids(self._dataset) if puzzles else frozenset()
+        found = [(puzzle, *self._aside(puzzle)) for puzzle in puzzles]
+        fresh = [each for each in found if each[1].record_id not in held]
+        rate, room = self._edge.aside.rate, self._edge.aside.rate.room()
+        self._edge.aside.count(min(room, len(fresh)))
+        for puzzle, kept, _ in fresh[:room]:
+            self._log.warning("record set aside", outcome="set-aside", code=puzzle.code, record=kept.record_id)
+        if len(fresh) > room:
+            self._edge.sender.send([letter for _, _, letter in fresh[:room]])
+            self._edge.memory.hold([kept for _, kept, _ in fresh[:room]], round(time.time() * 1000))
+            raise TooMany(rate.why(fresh[room][0].code))
+        return [(kept, letter) for _, kept, letter in fresh]
+
     def _aside(self, puzzle: "_Puzzle") -> tuple[Held, Outgoing]:
         """What is kept of a record that could not be understood, and its dead letter.
 
@@ -279,16 +362,16 @@ class SourceRunner:
         except (TypeError, ValueError) as error:
             raise self._reach.broken(error, "read") from error
         held = Held(who.id_of(record).hex, record.dataset, body)
+        fits = len(body) <= LARGEST_LETTER_BYTES - _BESIDE_A_LETTER
         letter = record_letter(
             code=puzzle.code,
-            reason=puzzle.reason,
+            reason=puzzle.reason if fits else f"{puzzle.reason} {_KEPT_AT_HOME}",
             component=who.connector,
             dataset=record.dataset,
             record_id=held.record_id,
             key=record.key,
-            value=held.body,
+            value=body if fits else None,
         )
-        self._log.warning("record set aside", outcome="set-aside", code=puzzle.code, record=held.record_id)
         return held, Outgoing(self._letters, letter.key, letter.value, letter.headers)
 
     @property
@@ -301,7 +384,7 @@ class SourceRunner:
         while len(self._sent) > _REMEMBERED:
             self._sent.popitem(last=False)
 
-    def _count(self, batch: Batch, understood: "list[_Understood]", aside: int, took_s: float) -> None:
+    def _count(self, batch: Batch | Page, understood: "list[_Understood]", aside: int, took_s: float) -> None:
         said = sum(1 for item in understood if item.outgoing)
         counts = {
             "said": said,
@@ -349,7 +432,8 @@ def _batch(answer: object) -> Batch:
     for record in records:
         if not isinstance(record, LegacyRecord):
             raise TypeError(f"a {type(record).__name__} in a batch instead of a legacy record")
-    return Batch(records=records, checkpoint=json.loads(json.dumps(dict(answer.checkpoint))))
+    checkpoint = json.loads(json.dumps(dict(answer.checkpoint)))
+    return Batch(records=records, checkpoint=checkpoint, remarks=tuple(map(str, answer.remarks)))
 
 
 def _thing_said(item: object) -> Said:
@@ -368,7 +452,18 @@ def _thing_said(item: object) -> Said:
 
 
 def _outgoing(came_to: Wrapped) -> tuple[Outgoing, ...]:
-    return tuple(Outgoing.event(topic, event.partitionkey, event.encode()) for topic, event in came_to.events)
+    """What is to be sent of a record.
+
+    Raises:
+        TranslationError: it would be too large for its topic.
+    """
+    records = tuple(Outgoing.event(topic, event.partitionkey, event.encode()) for topic, event in came_to.events)
+    if any(not record.fits(LARGEST_RECORD_BYTES) for record in records):
+        raise TranslationError(
+            f"what this record says is larger than the {LARGEST_RECORD_BYTES:,} bytes that a topic takes. Shorten it in mapping.py.",
+            code="too-large",
+        )
+    return records
 
 
 def _records(understood: Iterable[_Understood]) -> list[Outgoing]:

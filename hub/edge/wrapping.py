@@ -12,7 +12,8 @@ from uuid import UUID
 
 from connectors.sdk.contract import Fact, Instruction, LegacyRecord, Progress, Receipt, Said
 from connectors.sdk.errors import TranslationError
-from hub.edge.memory import EffectRow, Kind
+from hub.edge.ledger import EffectRow, Kind
+from schemas.effects import EVIDENCE_AT_MOST, EffectUncertain, UncertainEffect
 from schemas.envelope import Channel, Department, Event, record_id
 from schemas.tasks import StatusChange, TaskChanged, TaskRaised, TaskStatus, TaskStatusChanged, TaskWithdrawn
 from schemas.topics import CASE_EVENTS, FACTS
@@ -180,5 +181,37 @@ def report(speaker: Speaker, instruction: Instruction, receipt: Receipt, at: dat
             reference=receipt.reference,
             reason=receipt.reason,
             withdrawal=isinstance(instruction, TaskWithdrawn),
+        ),
+    )
+
+
+def doubt(speaker: Speaker, instruction: Instruction, row: EffectRow, means: TaskStatus) -> EffectUncertain:
+    """That nobody knows what became of an instruction, for its case; the same event however often it is said.
+
+    Args:
+        speaker: who says so.
+        instruction: the one that is unknown.
+        row: its row of the ledger.
+        means: what it has come to if the system has it.
+    """
+    assert row.sent_at is not None
+    assert row.unknown_at is not None
+    return EffectUncertain.following(
+        instruction,
+        "uncertain",
+        source=speaker.source,
+        time=row.unknown_at,
+        effectiveat=row.sent_at,
+        data=UncertainEffect(
+            task=instruction.data.task,
+            raising=instruction.data.raising,
+            revision=instruction.data.revision,
+            withdrawal=isinstance(instruction, TaskWithdrawn),
+            department=instruction.data.department,
+            connector=speaker.connector[:64],
+            effect=instruction.id,
+            sent_at=row.sent_at,
+            evidence=(row.evidence or "")[:EVIDENCE_AT_MOST],
+            means=means,
         ),
     )

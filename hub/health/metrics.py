@@ -99,6 +99,12 @@ LATE_PARTITIONS = Metric(
     "partitions",
     "Partitions left out of rounds because an output is not acknowledged. Above 0 for a minute: a broker is down or cut off.",
 )
+STOPPED_PARTITIONS = Metric(
+    "hub_worker_stopped_partitions",
+    Kind.GAUGE,
+    "partitions",
+    "Partitions that stand still because too many records were set aside within a minute. Above 0: a bad release or sender, see /readyz.",
+)
 REREADS = Metric(
     "hub_worker_rereads",
     Kind.COUNTER,
@@ -138,6 +144,7 @@ class WorkerMetrics:
         self.rounds = ROUNDS.histogram(self.registry)
         self.lag = LAG.gauge(self.registry)
         self.applied_offset = APPLIED_OFFSET.gauge(self.registry)
+        self.stopped_partitions = STOPPED_PARTITIONS.gauge(self.registry)
         self.late_partitions = LATE_PARTITIONS.gauge(self.registry)
         self.rereads = REREADS.counter(self.registry)
         self.sql_retries = SQL_RETRIES.counter(self.registry)
@@ -149,7 +156,7 @@ ACCEPTED = Metric(
     "hub_web_accepted",
     Kind.COUNTER,
     "requests",
-    "Acts accepted through the API and durable, by kind (request, amend, withdraw, decide).",
+    "Acts accepted through the API and durable, by kind (request, amend, withdraw, decide, settle).",
     ("act",),
 )
 REFUSED = Metric(
@@ -184,12 +191,36 @@ ACCEPTS = Metric(
     "yes or no",
     "1 while acts are accepted. 0: every sender gets 503, since the outbox is full or its database fails; /readyz says which.",
 )
+UNKNOWN_EFFECTS = Metric(
+    "hub_web_unknown_effects",
+    Kind.GAUGE,
+    "instructions",
+    "Instructions of which nobody knows whether the department has them. Above 0: a person has to ask there; see /unknown-effects.",
+)
 WEB_SQL_FAILURES = Metric(
     "hub_web_sql_failures",
     Kind.COUNTER,
     "calls",
     "Calls to a database that failed, by what is kept there (outbox, cases). Increasing: it is down, locked, full or closed to the web.",
     ("memory",),
+)
+FEEDS_UNHEARD = Metric(
+    "hub_web_feeds_not_heard_from",
+    Kind.GAUGE,
+    "feeds",
+    "Feeds of which no connector says anything any more, or ever said. Above 0: its process is dead or was never started; see /feeds.",
+)
+FEEDS_AGE = Metric(
+    "hub_web_feeds_age_seconds",
+    Kind.GAUGE,
+    "seconds",
+    "How old what the web knows of feeds is. Growing: hub-heartbeats cannot be read; alarms that go by feeds are then as old.",
+)
+BEATS_UNREADABLE = Metric(
+    "hub_web_beats_unreadable",
+    Kind.COUNTER,
+    "records",
+    "Records of hub-heartbeats that hold no beat, passed over. Increasing: somebody else writes there, or a newer connector.",
 )
 
 
@@ -205,4 +236,8 @@ class WebMetrics:
         self.outbox_waiting = OUTBOX_WAITING.gauge(self.registry)
         self.outbox_limit = OUTBOX_LIMIT.gauge(self.registry)
         self.accepts = ACCEPTS.gauge(self.registry)
+        self.unknown_effects = UNKNOWN_EFFECTS.gauge(self.registry)
         self.sql_failures = WEB_SQL_FAILURES.counter(self.registry)
+        self.feeds_unheard = FEEDS_UNHEARD.gauge(self.registry)
+        self.feeds_age = FEEDS_AGE.gauge(self.registry)
+        self.beats_unreadable = BEATS_UNREADABLE.counter(self.registry)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -16,6 +17,7 @@ from hub.intake.bodies import (
     NewAmendment,
     NewDecision,
     NewRequest,
+    NewSettlement,
     NewWithdrawal,
     decode,
 )
@@ -24,7 +26,7 @@ from hub.intake.outbox import Accepted as AcceptedRequest
 from hub.intake.outbox import OutboxFull, OutboxUnavailable, Receipt
 from hub.intake.problems import CONTENT_TYPE, Kind, Problem, Refusal
 from hub.memory.reading import CaseReader, MemoryAway, Standing
-from hub.routing.case import Case, Entry, EntryKind, TaskState
+from hub.routing.case import Case, Entry, EntryKind, TaskState, TaskView, UncertainHeard
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
 from schemas.references import CaseReference
@@ -64,6 +66,38 @@ class TaskAnswer(_Answer):
     """The department's own reference."""
     reason: str | None
     """Why it was refused or cancelled."""
+    in_doubt: bool
+    """Whether nobody knows if the department has what it was asked or told last; see /api/unknown-effects."""
+
+
+class UnknownAnswer(_Answer):
+    """An instruction of which nobody knows whether the department has it."""
+
+    effect: UUID
+    """Its effect key."""
+    case: CaseReference
+    """The case."""
+    task: str
+    """Its task."""
+    department: Department
+    """Who is to be asked."""
+    connector: str
+    """Which connector sent it."""
+    asked: Literal["raised", "changed", "withdrawn"]
+    """What kind of instruction it is."""
+    sent_at: AwareDatetime
+    """When it was sent."""
+    evidence: str
+    """What happened then."""
+
+
+class UnknownListAnswer(_Answer):
+    """Instructions of which nobody knows."""
+
+    unknown: list[UnknownAnswer]
+    """The longest first."""
+    count: int
+    """How many there are in all."""
 
 
 class CaseInList(_Answer):
@@ -117,6 +151,8 @@ class EntryAnswer(_Answer):
     """The department's reference, where it gave one."""
     reason: str | None
     """Why, where somebody said."""
+    by: str | None
+    """Which member of staff found it out, where somebody did."""
     due: AwareDatetime | None
     """The due time told, where it is about one."""
     facts: list[str]
@@ -159,6 +195,7 @@ BODIES: dict[str, type[BaseModel]] = {
     "amend": NewAmendment,
     "withdraw": NewWithdrawal,
     "decide": NewDecision,
+    "settle": NewSettlement,
 }
 
 
@@ -205,6 +242,31 @@ def router(door: Door, reader: CaseReader, metrics: WebMetrics) -> APIRouter:
         """What a person decided where a department refused a task and the journey leaves it to them."""
         return await accept("decide", request, lambda body, key: door.decide(reference, body, key))
 
+    @api.post(
+        "/cases/{reference}/settlements",
+        **_documented("settle", Kind.NOTHING_UNKNOWN, *_ON_A_CASE),
+        summary="Say what became of an instruction that nobody knows of",
+    )
+    async def settle(reference: str, request: Request) -> Response:
+        """What a person found who asked a department whether it has what it was sent: the case goes on from there."""
+        return await accept("settle", request, lambda body, key: door.settle(reference, body, key))
+
+    _reading(api, door, reader)
+    return api
+
+
+def _reading(api: APIRouter, door: Door, reader: CaseReader) -> None:
+    """The routes that only read."""
+
+    @api.get(
+        "/unknown-effects", responses=_problems(Kind.UNAVAILABLE), summary="List instructions that nobody knows of"
+    )
+    def list_unknown(size: Annotated[int, Query(ge=1, le=200)] = 50) -> UnknownListAnswer:
+        """Instructions of which nobody knows whether the department has them, the longest first: a person has to ask."""
+        cases = reader.cases_in_doubt(size)
+        found = [_unknown(case.reference, view, doubt) for case in cases for view, doubt in case.uncertain]
+        return UnknownListAnswer(unknown=found, count=reader.uncertain())
+
     @api.get("/cases", responses=_problems(Kind.INVALID_QUERY, Kind.UNAVAILABLE), summary="List cases")
     def list_cases(
         standing: Standing = Standing.OPEN,
@@ -245,8 +307,6 @@ def router(door: Door, reader: CaseReader, metrics: WebMetrics) -> APIRouter:
             timeline=[_entry(entry) for entry in reader.timeline(case.reference)],
             page=f"/cases/{case.reference}",
         )
-
-    return api
 
 
 async def read_body(request: Request) -> bytes:
@@ -362,6 +422,19 @@ def _entry(entry: Entry) -> EntryAnswer:
     return EntryAnswer(**_of(EntryAnswer, entry, "facts"), facts=list(entry.facts))
 
 
+def _unknown(reference: str, view: TaskView, doubt: UncertainHeard) -> UnknownAnswer:
+    return UnknownAnswer(
+        effect=doubt.effect,
+        case=reference,
+        task=view.name,
+        department=view.department,
+        connector=doubt.connector,
+        asked=doubt.asked,
+        sent_at=doubt.at,
+        evidence=doubt.evidence,
+    )
+
+
 def _in_list(case: Case) -> CaseInList:
     return CaseInList(
         case=case.reference,
@@ -377,7 +450,10 @@ def _in_list(case: Case) -> CaseInList:
 
 
 def _tasks(case: Case) -> list[TaskAnswer]:
-    return [TaskAnswer(task=view.name, **_of(TaskAnswer, view, "task")) for view in case.tasks]
+    return [
+        TaskAnswer(task=view.name, in_doubt=view.uncertain is not None, **_of(TaskAnswer, view, "task", "in_doubt"))
+        for view in case.tasks
+    ]
 
 
 def _of(answer: type[BaseModel], part: BaseModel, *but: str) -> dict[str, Any]:

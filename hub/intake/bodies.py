@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from hub.intake.problems import Fault, Kind, Refusal
 from hub.journeys.model import Journey, Journeys
 from schemas.cases import Verdict
+from schemas.effects import Found
 from schemas.envelope import Channel
 from schemas.facts import Facts
 from schemas.fields import reader_of
@@ -105,6 +107,27 @@ class NewDecision(Told):
     """What is to be done."""
     by: Annotated[str, Field(min_length=1, max_length=80)]
     """Who decided."""
+
+
+class NewSettlement(Told):
+    """What a person found who asked a department whether it has an instruction of which nobody knew."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"task": "book-transport", "found": "applied", "reference": "4711", "by": "J. Invented"}]
+        }
+    )
+
+    task: Annotated[Slug, Field(examples=["book-transport"])]
+    """The task it is about."""
+    effect: UUID | None = None
+    """The effect key, where several of one task are asked about in turn: refused when that is no more the one in doubt."""
+    found: Found
+    """Whether the department has it. What is not applied is asked for again."""
+    reference: Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    """The department's own reference, where it has one."""
+    by: Annotated[str, Field(min_length=1, max_length=80)]
+    """Who asked."""
 
 
 _B = TypeVar("_B", bound=_Body)

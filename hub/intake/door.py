@@ -1,7 +1,7 @@
 """The door: a checked body becomes an event with a computed id, in the outbox, before anybody is answered.
 
-Every act of a person (a request, its change, its end, a decision) goes the same way. A repeat of the same act under the same key
-gets the same answer, whatever has happened since; the same key with another body is refused.
+Every act of a person (a request, its change, its end, a decision, what they found) goes the same way. A repeat of the same act under the
+same key gets the same answer, whatever has happened since; the same key with another body is refused.
 
 The door sends nothing: `relay` takes the event from the outbox to `case-events`, where the worker's `step` hears it.
 """
@@ -19,6 +19,7 @@ import orjson
 from hub.intake.bodies import (
     Body,
     NewDecision,
+    NewSettlement,
     NewWithdrawal,
     Told,
     Vocabulary,
@@ -32,6 +33,7 @@ from hub.journeys.model import Journeys
 from hub.memory.reading import CaseReader
 from hub.routing.case import Case
 from schemas.cases import Decided, TaskDecided
+from schemas.effects import EffectSettled, Found, SettledEffect
 from schemas.envelope import Event, Message
 from schemas.references import InvalidReference, case_reference, parse_case_reference
 from schemas.requests import (
@@ -157,6 +159,23 @@ class Door:
         event = self._event(TaskDecided, act, reference, data, now=now, said=said)
         return await self._accept(act, reference, event, now)
 
+    async def settle(self, reference: str, body: Body, key: str | None) -> Receipt:
+        """Accept what a person found about an instruction of which nobody knows whether the department has it.
+
+        Raises:
+            Refusal: as `amend`, and NOTHING_UNKNOWN.
+            OutboxUnavailable: as `request`.
+        """
+        reference, now = parse_reference(reference), self._clock()
+        act = _Act.of(f"settle {reference}", body, key)
+        if earlier := await self._earlier(act):
+            return earlier
+        said = read_plain(NewSettlement, body, now)
+        case = await asyncio.to_thread(self.case, reference)
+        data = settlement(case if isinstance(case, Case) else None, said)
+        event = self._event(EffectSettled, act, reference, data, now=now, said=said)
+        return await self._accept(act, reference, event, now)
+
     def case(self, reference: str) -> Case | Accepted:
         """A case, or the request that was accepted for it and is not yet routed. Blocks on SQL.
 
@@ -225,6 +244,29 @@ class Door:
         accepted_ms = int(now.timestamp() * 1000)
         row = Row(act.key, act.fingerprint, reference, request, accepted_ms, event.encode().decode())
         return _same(act, await asyncio.wrap_future(self._outbox.accept(row)))
+
+
+def settlement(case: Case | None, said: NewSettlement) -> SettledEffect:
+    """What a person found, about the very instruction that a case waits for.
+
+    Raises:
+        Refusal: NOTHING_UNKNOWN.
+    """
+    waiting = {view.name: doubt for view, doubt in case.uncertain} if case else {}
+    doubt = waiting.get(said.task)
+    if doubt is None or said.effect not in {None, doubt.effect}:
+        others = (
+            f"Somebody has to ask about: {', '.join(waiting)}." if waiting else "Nor of any other task of the case."
+        )
+        raise Refusal(Kind.NOTHING_UNKNOWN, f"It is known what became of this; perhaps somebody else asked. {others}")
+    return SettledEffect(
+        task=said.task,
+        raising=doubt.raising,
+        revision=doubt.revision,
+        found=said.found,
+        reference=said.reference.strip() or None if said.found is Found.APPLIED else None,
+        by=said.by,
+    )
 
 
 def parse_reference(raw: str) -> str:

@@ -50,6 +50,7 @@ class Kind(_Kind, Enum):
     NOT_YET_ROUTED = "not-yet-routed", 404, "The request was accepted and is not yet routed"
     CASE_ENDED = "case-ended", 409, "The case has ended"
     NOTHING_TO_DECIDE = "nothing-to-decide", 409, "This task waits for no decision"
+    NOTHING_UNKNOWN = "nothing-unknown", 409, "Of this task nothing is unknown"
     NOT_FOUND = "not-found", 404, "There is nothing at this address"
     NOT_ALLOWED = "not-allowed", 405, "This address does not take that method"
     UNAVAILABLE = "unavailable", 503, "The hub cannot accept this now"

@@ -7,15 +7,18 @@ from operator import itemgetter
 import psycopg
 from psycopg import errors
 
+from hub.dead_letters.rate import WINDOW_S, Counted
 from hub.memory.store import Advance, CaseRow, DeadlineRow, Partition, Snapshot
 
 # A worker that hangs in the middle of a transaction must not hold up the one that took over.
 _OPTIONS = "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000"
 _UPSERT_CASES = """
-    INSERT INTO cases (reference, journey, status, opened_ms, updated_ms, due_ms, waiting_on, body)
-    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])
+    INSERT INTO cases (reference, journey, status, opened_ms, updated_ms, due_ms, waiting_on, uncertain, uncertain_ms, body)
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::int[],
+        %s::bigint[], %s::text[])
     ON CONFLICT (reference) DO UPDATE SET journey=excluded.journey, status=excluded.status, opened_ms=excluded.opened_ms,
-        updated_ms=excluded.updated_ms, due_ms=excluded.due_ms, waiting_on=excluded.waiting_on, body=excluded.body"""
+        updated_ms=excluded.updated_ms, due_ms=excluded.due_ms, waiting_on=excluded.waiting_on,
+        uncertain=excluded.uncertain, uncertain_ms=excluded.uncertain_ms, body=excluded.body"""
 _DELETE_DEADLINES = """
     DELETE FROM deadlines WHERE reference = ANY(%s) AND (reference, task) NOT IN (SELECT * FROM unnest(%s::text[], %s::text[]))"""
 # A deadline that stays as it was stays published, too.
@@ -24,6 +27,11 @@ _UPSERT_DEADLINES = """
     SELECT *, 0 FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::int[])
     ON CONFLICT (reference, task) DO UPDATE SET part=excluded.part, due_us=excluded.due_us,
         published=CASE WHEN deadlines.due_us=excluded.due_us THEN deadlines.published ELSE 0 END"""
+# Passed by the database's clock too, which is one for all workers: one of them may run ahead.
+_DUE = """
+    SELECT reference, task, due_us, part FROM deadlines
+    WHERE published=0 AND due_us <= least(%s, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AND part = ANY(%s)
+    ORDER BY due_us LIMIT %s"""
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -36,8 +44,13 @@ class PostgresqlStore:
     """
 
     error: type[Exception] = psycopg.Error
-    # The last is what a worker finds that was stopped in mid-transaction: its session is gone, its next one works.
-    passing: tuple[type[Exception], ...] = (psycopg.OperationalError, errors.IdleInTransactionSessionTimeout)
+    passing: tuple[type[Exception], ...] = (
+        psycopg.OperationalError,
+        # What a worker finds that was stopped in mid-transaction: its session is gone, its next one works.
+        errors.IdleInTransactionSessionTimeout,
+        # A standby that is not yet the primary, or a primary that is not any more.
+        errors.ReadOnlySqlTransaction,
+    )
 
     def __init__(self, conninfo: str, app: str) -> None:
         self._conninfo = conninfo
@@ -67,7 +80,7 @@ class PostgresqlStore:
             sql.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             positions = self._positions(sql, partitions)
             sql.execute("SELECT reference, body FROM cases WHERE reference = ANY(%s)", (list(references),))
-            return Snapshot(positions, dict(sql.fetchall()))
+            return Snapshot(positions, dict(sql.fetchall()), self._parked(sql, references))
 
     def apply(self, advances: Sequence[Advance]) -> frozenset[Partition]:
         """See `Store`."""
@@ -78,13 +91,20 @@ class PostgresqlStore:
             self._write_cases(sql, sorted((row for advance in moved for row in advance.cases), key=itemgetter(0)))
             self._write_timeline(sql, (line for advance in moved for line in advance.timeline))
             self._write_deadlines(sql, {key: rows for each in moved for key, rows in (each.deadlines or {}).items()})
+            self._write_dead_letters(sql, moved)
         return frozenset(advance.partition for advance in moved)
+
+    def counted(self, partitions: Collection[Partition]) -> list[Counted]:
+        """See `Store`."""
+        rows = self._connection.execute(
+            "SELECT topic, part, at_ms, number FROM set_aside WHERE app=%s", (self._app,)
+        ).fetchall()
+        return [Counted(at / 1000, number) for topic, part, at, number in rows if Partition(topic, part) in partitions]
 
     def due(self, parts: Collection[int], now_us: int, limit: int) -> list[DeadlineRow]:
         """See `Store`."""
         rows = self._connection.execute(
-            "SELECT reference, task, due_us, part FROM deadlines WHERE published=0 AND due_us<=%s AND part = ANY(%s) "
-            "ORDER BY due_us LIMIT %s",
+            _DUE,
             (now_us, list(parts), limit),
         )
         return [DeadlineRow(*row) for row in rows.fetchall()]
@@ -106,7 +126,10 @@ class PostgresqlStore:
 
     def has_tables(self) -> bool:
         """See `Store`."""
-        return self._connection.execute("SELECT to_regclass('deadlines_by_due')").fetchone() != (None,)
+        row = self._connection.execute(
+            "SELECT to_regclass('deadlines_by_due'), to_regclass('parked'), to_regclass('set_aside')"
+        ).fetchone()
+        return row is not None and None not in row
 
     def close(self) -> None:
         """See `Store`."""
@@ -119,6 +142,36 @@ class PostgresqlStore:
         sql.execute("SELECT topic, part, next_offset FROM progress WHERE app=%s", (self._app,))
         found = {Partition(topic, part): offset for topic, part, offset in sql.fetchall()}
         return {partition: found[partition] for partition in partitions if partition in found}
+
+    def _parked(self, sql: psycopg.Cursor, references: Collection[str]) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        # Nearly always there is none, and no list of thousands need be sent once more for that.
+        if sql.execute("SELECT 1 FROM parked LIMIT 1").fetchone() is not None:
+            sql.execute("SELECT reference, first_offset FROM parked WHERE reference = ANY(%s)", (list(references),))
+            for reference, first in sql:
+                found.setdefault(reference, []).append(first)
+        return found
+
+    def _write_dead_letters(self, sql: psycopg.Cursor, moved: Sequence[Advance]) -> None:
+        if settled := sorted(pair for each in moved for pair in each.settled):
+            sql.executemany("DELETE FROM parked WHERE reference=%s AND first_offset=%s", settled)
+        if parked := sorted(row for each in moved for row in each.parked):
+            sql.executemany(
+                "INSERT INTO parked (reference, first_offset, since_ms) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                parked,
+            )
+        for each in moved:
+            if each.counted is not None:
+                place, at_ms = (self._app, *each.partition), round(each.counted.at * 1000)
+                sql.execute(
+                    "DELETE FROM set_aside WHERE app=%s AND topic=%s AND part=%s AND at_ms<%s",
+                    (*place, at_ms - round(WINDOW_S * 1000)),
+                )
+                sql.execute(
+                    "INSERT INTO set_aside (app, topic, part, at_ms, number) VALUES (%s, %s, %s, %s, %s) "
+                    "ON CONFLICT (app, topic, part, at_ms) DO UPDATE SET number=set_aside.number+excluded.number",
+                    (*place, at_ms, each.counted.number),
+                )
 
     def _move(self, sql: psycopg.Cursor, advance: Advance) -> bool:
         """Compare and set: whether the position stood where this worker read it, and stands on now."""

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 from hub.database import PATIENCE, read_url
 from hub.health.http import Health
 from hub.health.outage import Outage
-from hub.memory.tables import SETTING, cases, timeline
+from hub.memory.tables import SETTING, cases, parked, timeline
 from hub.routing.case import Case, Entry
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
@@ -124,6 +124,16 @@ class CaseReader:
                 return ()
             return tuple(Entry.model_validate_json(body) for body in connection.execute(query).scalars())
 
+    def parked(self, reference: str) -> tuple[int, ...]:
+        """When each record of a case that lies among the dead letters was sent (milliseconds since 1970), by its place.
+
+        Raises:
+            MemoryAway: it cannot be read now.
+        """
+        query = select(parked.c.since_ms).where(parked.c.reference == reference).order_by(parked.c.first_offset)
+        with self._connection() as connection:
+            return () if connection is None else tuple(connection.execute(query).scalars())
+
     def summary(self, now_ms: int) -> Summary:
         """How many cases stand how.
 
@@ -142,6 +152,44 @@ class CaseReader:
             ended=sum(row[1] for row in rows) - sum(row[1] for row in still_open),
             newest_ms=max((row[3] for row in rows), default=None),
         )
+
+    def waiting(self) -> dict[Department, int]:
+        """How many open cases wait for each department; one that waits for two counts for both.
+
+        Raises:
+            MemoryAway: it cannot be read now.
+        """
+        query = select(cases.c.waiting_on, func.count()).where(cases.c.status.in_(_OPEN)).group_by(cases.c.waiting_on)
+        with self._connection() as connection:
+            rows = [] if connection is None else [tuple(row) for row in connection.execute(query)]
+        return {
+            department: sum(count for names, count in rows if department in names.split(","))
+            for department in Department
+        }
+
+    def uncertain(self) -> int:
+        """How many instructions may or may not have reached a department.
+
+        Raises:
+            MemoryAway: it cannot be read now.
+        """
+        query = select(func.coalesce(func.sum(cases.c.uncertain), 0)).where(cases.c.uncertain > 0)
+        with self._connection() as connection:
+            return 0 if connection is None else int(connection.execute(query).scalar_one())
+
+    def cases_in_doubt(self, most: int) -> tuple[Case, ...]:
+        """The cases with such an instruction, those that wait longest first.
+
+        Args:
+            most: no more than that.
+
+        Raises:
+            MemoryAway: it cannot be read now.
+        """
+        query = select(cases.c.body).where(cases.c.uncertain > 0).order_by(cases.c.uncertain_ms).limit(most)
+        with self._connection() as connection:
+            bodies = [] if connection is None else connection.execute(query).scalars().all()
+        return tuple(Case.model_validate_json(body) for body in bodies)
 
     def page(
         self, standing: Standing, department: Department | None, after: str | None, size: int, now_ms: int

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 
+from hub.dead_letters.rate import WINDOW_S, Counted
 from hub.memory.store import Advance, DeadlineRow, Partition, Snapshot
 
 _PRAGMAS = (
@@ -16,10 +17,11 @@ _PRAGMAS = (
     "PRAGMA cache_size=-262144",
 )
 _UPSERT_CASE = """
-    INSERT INTO cases (reference, journey, status, opened_ms, updated_ms, due_ms, waiting_on, body)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO cases (reference, journey, status, opened_ms, updated_ms, due_ms, waiting_on, uncertain, uncertain_ms, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (reference) DO UPDATE SET journey=excluded.journey, status=excluded.status, opened_ms=excluded.opened_ms,
-        updated_ms=excluded.updated_ms, due_ms=excluded.due_ms, waiting_on=excluded.waiting_on, body=excluded.body"""
+        updated_ms=excluded.updated_ms, due_ms=excluded.due_ms, waiting_on=excluded.waiting_on,
+        uncertain=excluded.uncertain, uncertain_ms=excluded.uncertain_ms, body=excluded.body"""
 # A deadline that stays as it was stays published, too.
 _UPSERT_DEADLINE = """
     INSERT INTO deadlines (reference, task, due_us, part, published) VALUES (?, ?, ?, ?, 0)
@@ -81,7 +83,7 @@ class SqliteStore:
                 "SELECT reference, body FROM cases WHERE reference IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(references)),),
             )
-            return Snapshot(positions, dict(rows.fetchall()))
+            return Snapshot(positions, dict(rows.fetchall()), self._parked(sql, references))
 
     def apply(self, advances: Sequence[Advance]) -> frozenset[Partition]:
         """See `Store`."""
@@ -100,7 +102,15 @@ class SqliteStore:
                 [(reference, json.dumps([row.task for row in rows])) for reference, rows in open_now.items()],
             )
             sql.executemany(_UPSERT_DEADLINE, [row for rows in open_now.values() for row in rows])
+            self._write_dead_letters(sql, moved)
         return frozenset(advance.partition for advance in moved)
+
+    def counted(self, partitions: Collection[Partition]) -> list[Counted]:
+        """See `Store`."""
+        rows = self._connection.execute(
+            "SELECT topic, part, at_ms, number FROM set_aside WHERE app=?", (self._app,)
+        ).fetchall()
+        return [Counted(at / 1000, number) for topic, part, at, number in rows if Partition(topic, part) in partitions]
 
     def due(self, parts: Collection[int], now_us: int, limit: int) -> list[DeadlineRow]:
         """See `Store`."""
@@ -129,9 +139,10 @@ class SqliteStore:
 
     def has_tables(self) -> bool:
         """See `Store`."""
-        return (
-            self._connection.execute("SELECT 1 FROM sqlite_master WHERE name='deadlines_by_due'").fetchone() is not None
+        names = self._connection.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name IN ('deadlines_by_due', 'parked', 'set_aside')"
         )
+        return bool(names.fetchone() == (3,))
 
     def close(self) -> None:
         """See `Store`."""
@@ -143,6 +154,39 @@ class SqliteStore:
         rows = sql.execute("SELECT topic, part, next_offset FROM progress WHERE app=?", (self._app,)).fetchall()
         found = {Partition(topic, part): offset for topic, part, offset in rows}
         return {partition: found[partition] for partition in partitions if partition in found}
+
+    def _parked(self, sql: sqlite3.Connection, references: Collection[str]) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        # Nearly always there is none, and no list of thousands need be looked through for that.
+        if sql.execute("SELECT 1 FROM parked LIMIT 1").fetchone() is not None:
+            rows = sql.execute(
+                "SELECT reference, first_offset FROM parked WHERE reference IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(references)),),
+            )
+            for reference, first in rows:
+                found.setdefault(reference, []).append(first)
+        return found
+
+    def _write_dead_letters(self, sql: sqlite3.Connection, moved: Sequence[Advance]) -> None:
+        sql.executemany(
+            "DELETE FROM parked WHERE reference=? AND first_offset=?", [pair for each in moved for pair in each.settled]
+        )
+        sql.executemany(
+            "INSERT INTO parked (reference, first_offset, since_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            [row for each in moved for row in each.parked],
+        )
+        for each in moved:
+            if each.counted is not None:
+                place, at_ms = (self._app, *each.partition), round(each.counted.at * 1000)
+                sql.execute(
+                    "DELETE FROM set_aside WHERE app=? AND topic=? AND part=? AND at_ms<?",
+                    (*place, at_ms - round(WINDOW_S * 1000)),
+                )
+                sql.execute(
+                    "INSERT INTO set_aside (app, topic, part, at_ms, number) VALUES (?, ?, ?, ?, ?) "
+                    "ON CONFLICT (app, topic, part, at_ms) DO UPDATE SET number=number+excluded.number",
+                    (*place, at_ms, each.counted.number),
+                )
 
     def _move(self, sql: sqlite3.Connection, advance: Advance) -> bool:
         """Compare and set: whether the position stood where this worker read it, and stands on now."""

@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
+from hub.dead_letters.rate import Counted
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -30,6 +32,8 @@ class CaseRow(NamedTuple):
     updated_ms: int
     due_ms: int | None
     waiting_on: str
+    uncertain: int
+    uncertain_ms: int | None
     body: str
 
 
@@ -42,6 +46,14 @@ class DeadlineRow(NamedTuple):
     part: int
 
 
+class ParkedRow(NamedTuple):
+    """A record that lies among the dead letters, in the order of its columns."""
+
+    reference: str
+    first_offset: int
+    since_ms: int
+
+
 @dataclass(frozen=True)
 class Advance:
     """What one partition's records of a round come to.
@@ -52,6 +64,9 @@ class Advance:
         cases: each case that changed, once.
         timeline: reference and entry (JSON), in the order in which they happened.
         deadlines: for each case whose deadlines changed, all that are open now.
+        parked: records of cases that lie among the dead letters now, for which later ones of their case wait.
+        settled: case and first offset of those that are waited for no longer.
+        counted: how many records were set aside, where any were.
     """
 
     partition: Partition
@@ -60,19 +75,24 @@ class Advance:
     cases: Sequence[CaseRow] = ()
     timeline: Sequence[tuple[str, str]] = ()
     deadlines: Mapping[str, Sequence[DeadlineRow]] | None = None
+    parked: Sequence[ParkedRow] = ()
+    settled: Collection[tuple[str, int]] = ()
+    counted: Counted | None = None
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Positions and cases as they were at one moment.
+    """Positions, cases and what waits of them, as they were at one moment.
 
     Attributes:
         positions: next offset to apply, of the partitions that have one.
         bodies: JSON of the cases there are, by reference.
+        parked: first offsets of the records of these cases that lie among the dead letters.
     """
 
     positions: Mapping[Partition, int]
     bodies: Mapping[str, str]
+    parked: Mapping[str, Sequence[int]]
 
 
 class Store(Protocol):
@@ -92,8 +112,14 @@ class Store(Protocol):
     def apply(self, advances: Sequence[Advance]) -> frozenset[Partition]:
         """Write a round; the partitions that this worker moved. Nothing is written of the others: somebody else owns them."""
 
+    def counted(self, partitions: Collection[Partition]) -> list[Counted]:
+        """What was set aside lately in these partitions, whichever worker had them."""
+
     def due(self, parts: Collection[int], now_us: int, limit: int) -> list[DeadlineRow]:
-        """Deadlines of these partitions that have passed and are not published, the oldest first."""
+        """Deadlines of these partitions that have passed and are not published, the oldest first.
+
+        Passed is what has passed by the worker's clock, and by the database's where that is another machine's.
+        """
 
     def mark_published(self, deadlines: Sequence[DeadlineRow]) -> None:
         """Remember that these deadlines were published, unless they have moved meanwhile."""

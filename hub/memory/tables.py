@@ -34,10 +34,16 @@ cases = Table(
     Column("due_ms", BigInteger),
     # Departments that have a task in hand, comma-separated, sorted.
     Column("waiting_on", Text, nullable=False),
+    # How many instructions may or may not have reached a department, and since when the oldest; NULL where none.
+    Column("uncertain", Integer, nullable=False, default=0),
+    Column("uncertain_ms", BigInteger),
     # The whole case as JSON, as hub.routing.case.Case writes it.
     Column("body", Text, nullable=False),
 )
 Index("cases_by_status", cases.c.status, cases.c.due_ms)
+# Few cases among millions: they are listed, and counted for every scrape, without a look at any other.
+_UNCERTAIN = cases.c.uncertain > 0
+Index("cases_uncertain", cases.c.uncertain_ms, sqlite_where=_UNCERTAIN, postgresql_where=_UNCERTAIN)
 
 timeline = Table(
     "timeline",
@@ -61,6 +67,28 @@ deadlines = Table(
     Column("published", Integer, nullable=False, default=0),
 )
 Index("deadlines_by_due", deadlines.c.published, deadlines.c.due_us)
+
+# Records of `case-events` that lie among the dead letters: the later ones of their case wait there too. Nearly always empty.
+parked = Table(
+    "parked",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    # Where the record first stood in its partition; the order in which they are to be applied.
+    Column("first_offset", BigInteger, primary_key=True),
+    # When the record was sent.
+    Column("since_ms", BigInteger, nullable=False),
+)
+
+# How many records were set aside lately; the rate is limited over a restart too.
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("app", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
 
 
 def create(engine: Engine) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub import topics
 from hub.broker.cluster import bootstrap
-from hub.edge.kafka import Sender
+from hub.dead_letters.desk import Desk, names_of
+from hub.dead_letters.follower import Follower as LetterFollower
+from hub.edge.choice import known_feeds
+from hub.edge.kafka import Follower, Sender, read_all
+from hub.feeds.board import Board
+from hub.feeds.listener import Listener
 from hub.health.metrics import WebMetrics
 from hub.intake import api
 from hub.intake.bodies import in_words
@@ -29,12 +34,16 @@ from hub.intake.problems import Fault, Kind, Refusal
 from hub.intake.relay import Relay
 from hub.journeys.load import load_journeys
 from hub.memory.reading import CaseReader, MemoryAway
+from hub.pages.letters import LetterPages
 from hub.pages.site import Site
 from hub.settings import HubSettings
+from schemas.topics import HEARTBEATS
 
 _log = structlog.get_logger()
 _ACKNOWLEDGED_WITHIN_S = 10.0
 """Patience with Kafka before the relay says that it is gone, and tries afresh."""
+_LOOK_BACK = timedelta(hours=1)
+"""What was last said of a feed is found again for so long after its connector has died."""
 _STATIC = Path(__file__).parent / "static"
 
 HEADERS = {
@@ -63,6 +72,10 @@ def build_app(settings: HubSettings) -> FastAPI:
     outbox = Outbox(settings.database_url(settings.web.memory), settings.web.outbox_limit, failed("outbox").inc)
     reader = CaseReader(settings.database_url(settings.worker.memory), failed("cases").inc)
     relay = Relay(outbox, lambda: _sender(settings))
+    board = Board(known_feeds(settings), datetime.now(UTC))
+    metrics.feeds_unheard.set_function(board.unheard)
+    metrics.feeds_age.set_function(lambda: board.age_s(datetime.now(UTC)))
+    listener = Listener(board, lambda: _follower(settings), metrics.beats_unreadable.inc)
     door = Door(outbox, journeys, reader, settings.council.code)
     site = Site(
         settings=settings,
@@ -71,14 +84,25 @@ def build_app(settings: HubSettings) -> FastAPI:
         reader=reader,
         outbox=outbox,
         relay=relay,
+        board=board,
         clock=lambda: datetime.now(UTC),
+    )
+
+    follower = LetterFollower(lambda begin: read_all(settings.kafka, bootstrap(settings), names_of(None), begin))
+    letters = LetterPages(
+        follower,
+        lambda: Desk(settings.kafka, bootstrap(settings), settings.council.code),
+        site.render,
+        lambda: datetime.now(UTC),
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         outbox.start()
         relay.start()
+        listener.start()
         yield
+        listener.stop()
         relay.stop()
         outbox.close()
         reader.close()
@@ -94,6 +118,7 @@ def build_app(settings: HubSettings) -> FastAPI:
     )
     app.include_router(api.router(door, reader, metrics))
     app.include_router(site.router())
+    app.include_router(letters.router())
     app.mount("/static", StaticFiles(directory=_STATIC))
     _document(app)
     _health(app, outbox, reader, relay, metrics)
@@ -106,6 +131,10 @@ def _sender(settings: HubSettings) -> Sender:
     where = bootstrap(settings)
     topics.check(settings.kafka, where)
     return Sender(settings.kafka, where, "hub-web", _ACKNOWLEDGED_WITHIN_S)
+
+
+def _follower(settings: HubSettings) -> Follower:
+    return Follower(settings.kafka, bootstrap(settings), HEARTBEATS.name, datetime.now(UTC) - _LOOK_BACK)
 
 
 def _document(app: FastAPI) -> None:
@@ -139,6 +168,8 @@ def _health(app: FastAPI, outbox: Outbox, reader: CaseReader, relay: Relay, metr
         # While its database fails nobody can count: what was counted last stays.
         with suppress(OutboxUnavailable):
             metrics.outbox_waiting.set(outbox.count_unsent())
+        with suppress(MemoryAway):
+            metrics.unknown_effects.set(reader.uncertain())
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(metrics.registry), media_type=content_type)
 

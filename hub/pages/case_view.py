@@ -95,6 +95,7 @@ class CaseView:
     facts: list[str]
     journey: str
     questions: list[tuple[str, str]]
+    in_doubt: bool
     ended: bool
 
 
@@ -132,6 +133,7 @@ def case_view(case: Case, entries: Sequence[Entry], journey: Journey | None, now
         facts=[words.fact_meaning(name).rstrip(".") for name in case.heard.facts],
         journey=f"{case.journey}, version {case.version}" if case.journey else "",
         questions=[(view.name, words.task_title(view.name)) for view in case.undecided],
+        in_doubt=bool(case.uncertain),
         ended=case.status.ended,
     )
 
@@ -166,7 +168,7 @@ def _status(case: Case, now: datetime) -> Status:
 
 def _task_line(case: Case, view: TaskView, journey: Journey | None, now: datetime) -> TaskLine:
     late = words.overdue(view, now)
-    notes = [note for note in (view.reason, words.unheeded(view)) if note]
+    notes = [note for note in (view.reason, words.unheeded(view), words.doubt(view)) if note]
     if view.state is TaskState.WAITING and (names := words.waits_for(view, case, journey)):
         notes.append(f"Waits for {dates.listed([name.lower() for name in names])}")
     return TaskLine(

@@ -7,7 +7,10 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qs
 
-from hub.intake.problems import Fault
+from fastapi import Request
+
+from hub.intake.bodies import LIMIT_BYTES
+from hub.intake.problems import Fault, Kind, Refusal
 from hub.journeys.model import Journey
 from hub.pages.words import fact_meaning
 from schemas.envelope import Channel
@@ -68,6 +71,22 @@ def fields(journey: Journey, filled: Mapping[str, str], faults: Iterable[Fault])
         for name, question, required in asked
         for kind, choices in [_kind(name)]
     ]
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """What a form of ours was filled in with; one that another site sends is refused.
+
+    Raises:
+        Refusal: TOO_LARGE, or NOT_ALLOWED for another site's form.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise Refusal(Kind.NOT_ALLOWED, "This form was sent by another site. Fill in the form here.")
+    raw = bytearray()
+    async for piece in request.stream():
+        raw += piece
+        if len(raw) > LIMIT_BYTES:
+            raise Refusal(Kind.TOO_LARGE, f"The form may have {LIMIT_BYTES // 1024} KiB.")
+    return parse(bytes(raw))
 
 
 def parse(raw: bytes) -> dict[str, str]:

@@ -185,6 +185,8 @@ def _row(subject: _Subject, view: TaskView, axis: Axis, y: float) -> Row:
     if view.due is not None and view.state is not TaskState.NOT_NEEDED and axis.holds(view.due):
         shape = "overdue" if overdue(view, now) else "due"
         marks.append(Mark(axis.x(view.due), middle, shape, f"due {due_by(view.due, now)}"))
+    if view.uncertain is not None and axis.holds(view.uncertain.at):
+        marks.append(Mark(axis.x(view.uncertain.at), middle, "unknown", "sent, and never answered"))
     if view.state in _MARKS:
         x = max(axis.x(view.since), bars[-1].x + bars[-1].width if bars else 0.0)
         marks.append(Mark(x, middle, _MARKS[view.state], _words(case, view, journey, now)))
@@ -241,6 +243,8 @@ def _words(case: Case, view: TaskView, journey: Journey | None, now: datetime) -
     if view.state is TaskState.WAITING:
         names = waits_for(view, case, journey)
         return f"waits for {listed([name.lower() for name in names])}" if names else "waits for its turn"
+    if view.uncertain:
+        return "may or may not have arrived"
     if view.state in _MARKS:
         return f"{_SHORT[view.state]} {short_date(view.since, now)}"
     if view.due is None:

@@ -9,10 +9,12 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hub.intake.bodies import LIMIT_BYTES, NewDecision
+from hub.feeds.board import Board
+from hub.intake.bodies import NewDecision, NewSettlement
 from hub.intake.door import Door, parse_reference
 from hub.intake.outbox import Accepted, Outbox
 from hub.intake.problems import Fault, Kind, Refusal
@@ -22,10 +24,12 @@ from hub.memory.reading import CaseReader, MemoryAway, Standing, Summary
 from hub.pages import dates, forms, words
 from hub.pages.api_docs import api_docs
 from hub.pages.case_view import STANDINGS, Moment, case_lines, case_view, departments
+from hub.pages.feeds_view import feeds_view, first_line, held_up
+from hub.pages.unknown_view import unknown_view
 from hub.settings import HubSettings
 from schemas.envelope import Department
 
-_PAGE = 25
+_PAGE, _DOUBTS = 25, 100
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Running:
     what: str
     says: str
     well: bool
+    address: str = ""
+    """Where more of it stands."""
 
 
 class Site:
@@ -46,6 +52,7 @@ class Site:
         door: where forms go in, and where a case is found.
         reader: the worker's memory.
         outbox, relay: what was accepted and is on its way.
+        board: how the feeds are.
         clock: the present, with zone.
     """
 
@@ -58,6 +65,7 @@ class Site:
         reader: CaseReader,
         outbox: Outbox,
         relay: Relay,
+        board: Board,
         clock: Callable[[], datetime],
     ) -> None:
         self._settings = settings
@@ -66,6 +74,7 @@ class Site:
         self._reader = reader
         self._outbox = outbox
         self._relay = relay
+        self._board = board
         self._clock = clock
         self._templates = Environment(
             loader=PackageLoader("hub.pages"),
@@ -79,9 +88,12 @@ class Site:
         """The pages' routes."""
         pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
         pages.add_api_route("/", self.front, methods=["GET"])
+        pages.add_api_route("/feeds", self.feeds, methods=["GET"])
         pages.add_api_route("/cases", self.cases, methods=["GET"])
         pages.add_api_route("/cases/{reference}", self.case, methods=["GET"])
         pages.add_api_route("/cases/{reference}/decisions", self.decide, methods=["POST"])
+        pages.add_api_route("/unknown-effects", self.unknown, methods=["GET"])
+        pages.add_api_route("/unknown-effects/{reference}", self.settle, methods=["POST"])
         pages.add_api_route("/new/{request_kind}", self.new, methods=["GET"])
         pages.add_api_route("/new/{request_kind}", self.make, methods=["POST"])
         pages.add_api_route("/api/docs", self.documentation, methods=["GET"])
@@ -91,7 +103,19 @@ class Site:
         """What this is, what runs here now, where to go."""
         now = self._clock()
         journeys = [self._journeys.for_request(kind) for kind in self._journeys.requests]
-        return self._render("front.html", now, running=self._running(now), journeys=journeys, live=True)
+        return self.render("front.html", now, running=self._running(now), journeys=journeys, live=True)
+
+    def feeds(self) -> Response:
+        """How every feed is, and what waits because of it."""
+        now = self._clock()
+        return self.render("feeds.html", now, feeds=feeds_view(self._board.feeds(), self._waiting(), now), live=True)
+
+    def _waiting(self) -> dict[Department, int] | None:
+        """How many cases wait for whom; the feeds are worth a page also while the worker's memory is away."""
+        try:
+            return self._reader.waiting()
+        except MemoryAway:
+            return None
 
     def cases(
         self, request: Request, standing: str = "open", department: str = "", after: str = "", reference: str = ""
@@ -110,12 +134,13 @@ class Site:
         summary = self._reader.summary(now_ms)
         page = self._reader.page(shown, of, after or None, _PAGE, now_ms)
         filters = {"standing": shown.value, **({"department": of.value} if of else {})}
-        return self._render(
+        return self.render(
             "cases.html",
             now,
             status=HTTPStatus.BAD_REQUEST if mistake else HTTPStatus.OK,
             summary=words.summary_line(summary),
             newest=_newest(summary, now),
+            unknown=words.unknown_line(self._reader.uncertain()),
             lines=case_lines(page, self._journeys, now),
             standings=[(each.value, text, each is shown) for each, text in STANDINGS.items()],
             departments=[(each.value, text, each is of) for each, text in departments()],
@@ -138,20 +163,23 @@ class Site:
         if isinstance(case, Accepted):
             journey = self._journeys.for_request(case.request)
             at = datetime.fromtimestamp(case.accepted_ms / 1000, now.tzinfo)
-            return self._render(
+            return self.render(
                 "accepted.html",
                 now,
                 reference=reference,
                 title=journey.title if journey else case.request,
                 accepted=Moment.of(at, dates.when(at, now)),
+                parked=words.parked_line(self._reader.parked(reference), now),
                 live=True,
             )
         journey = self._journeys.get(case.journey, case.version) if case.journey and case.version else None
-        return self._render(
+        return self.render(
             "case.html",
             now,
             status=HTTPStatus.UNPROCESSABLE_ENTITY if fault.detail else HTTPStatus.OK,
             case=case_view(case, self._reader.timeline(reference), journey, now),
+            held_up=[] if case.status.ended else held_up(self._board.feeds(), case.waiting_on, now),
+            parked=words.parked_line(self._reader.parked(reference), now),
             key=filled.get("key", str(uuid4())),
             filled=filled,
             fault=fault,
@@ -160,7 +188,7 @@ class Site:
 
     async def decide(self, reference: str, request: Request) -> Response:
         """A person's decision, from the case's page."""
-        filled = await _form(request)
+        filled = await forms.read_form(request)
         body: dict[str, Any] = {name: value for name, value in filled.items() if name in NewDecision.model_fields}
         try:
             await self._door.decide(reference, body, filled.get("key"))
@@ -170,13 +198,49 @@ class Site:
             return self._case(parse_reference(reference), refusal.faults[0], filled)
         return RedirectResponse(f"/cases/{parse_reference(reference)}", HTTPStatus.SEE_OTHER)
 
+    def unknown(self, noted: str = "") -> Response:
+        """Instructions of which nobody knows whether their departments have them.
+
+        Args:
+            noted: the case about which somebody has just said what they found.
+        """
+        return self._unknown(parse_reference(noted) if noted else "", Fault("", ""), {})
+
+    def _unknown(self, noted: str, fault: Fault, filled: dict[str, str]) -> Response:
+        now = self._clock()
+        view = unknown_view(self._reader.cases_in_doubt(_DOUBTS), self._reader.uncertain(), self._journeys, now)
+        return self.render(
+            "unknown.html",
+            now,
+            status=HTTPStatus.UNPROCESSABLE_ENTITY if fault.detail else HTTPStatus.OK,
+            unknown=view,
+            noted=noted,
+            keys={doubt.effect: str(uuid4()) for doubt in view.doubts},
+            filled=filled,
+            fault=fault,
+            # Where somebody may be filling in a form, nothing is swapped under their hands.
+            live=not view.doubts,
+        )
+
+    async def settle(self, reference: str, request: Request) -> Response:
+        """What a person found, from the page of unknown effects."""
+        filled = await forms.read_form(request)
+        body: dict[str, Any] = {name: value for name, value in filled.items() if name in NewSettlement.model_fields}
+        try:
+            await self._door.settle(reference, body, filled.get("key"))
+        except Refusal as refusal:
+            if refusal.kind is not Kind.INVALID_BODY:
+                raise
+            return await run_in_threadpool(self._unknown, "", refusal.faults[0], filled)
+        return RedirectResponse(f"/unknown-effects?noted={parse_reference(reference)}", HTTPStatus.SEE_OTHER)
+
     def new(self, request_kind: str) -> Response:
         """The form of a request."""
         return self._form(self._journey(request_kind), {"key": str(uuid4())}, ())
 
     async def make(self, request_kind: str, request: Request) -> Response:
         """A request, from its form."""
-        journey, filled = self._journey(request_kind), await _form(request)
+        journey, filled = self._journey(request_kind), await forms.read_form(request)
         try:
             receipt = await self._door.request(forms.body(journey, filled), filled.get("key"))
         except Refusal as refusal:
@@ -188,17 +252,17 @@ class Site:
     def documentation(self, request: Request) -> Response:
         """The API's documentation, without a line from anybody else's server."""
         document = request.app.openapi()
-        return self._render(
+        return self.render(
             "api_docs.html", self._clock(), docs=api_docs(document, str(request.base_url).rstrip("/")), live=False
         )
 
     def error(self, refusal: Refusal) -> Response:
         """A page for what went wrong: what, and where to go from here."""
-        return self._render("error.html", self._clock(), status=refusal.kind.status, refusal=refusal, live=False)
+        return self.render("error.html", self._clock(), status=refusal.kind.status, refusal=refusal, live=False)
 
     def _form(self, journey: Journey, filled: dict[str, str], faults: tuple[Fault, ...]) -> Response:
         shown = forms.fields(journey, filled, faults)
-        return self._render(
+        return self.render(
             "new.html",
             self._clock(),
             status=HTTPStatus.UNPROCESSABLE_ENTITY if faults else HTTPStatus.OK,
@@ -226,12 +290,14 @@ class Site:
         try:
             summary = self._reader.summary(_ms(now))
             newest = _newest(summary, now)
-            cases = Running("Cases", f"{words.summary_line(summary)}; {summary.ended:,} ended. {newest}", well=True)
+            unknown = words.unknown_line(self._reader.uncertain())
+            said = f"{words.summary_line(summary)}; {summary.ended:,} ended. {newest} {unknown}".strip()
+            cases = Running("Cases", said, well=not unknown)
         except MemoryAway as error:
             cases = Running("Cases", str(error), well=False)
-        names = sorted(name.replace("_", " ") for name in self._settings.connectors)
-        has = f"{dates.listed(names)}." if names else "None in this settings file."
-        return [cases, requests, Running("Connectors", has, well=True)]
+        board = self._board.feeds()
+        feeds = Running("Feeds", first_line(board, self._waiting(), now), not board.ill and not board.trouble, "/feeds")
+        return [cases, requests, feeds]
 
     def _requests(self) -> Running:
         accepting = self._outbox.health()
@@ -243,26 +309,11 @@ class Site:
             return Running("Requests", f"Accepted and sent on at once. {kept}".strip(), well=True)
         return Running("Requests", f"Accepted and kept safe until Kafka answers. {kept}".strip(), well=False)
 
-    def _render(self, template: str, now: datetime, status: int = HTTPStatus.OK, **shown: Any) -> HTMLResponse:
+    def render(self, template: str, now: datetime, status: int = HTTPStatus.OK, **shown: Any) -> HTMLResponse:
+        """A template, placed."""
         made = Moment.of(now, f"{dates.day_and_time(now, now)}:{dates.local(now):%S}")
         text = self._templates.get_template(template).render(council=self._settings.council.name, made=made, **shown)
         return HTMLResponse(text, status)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """What a form of ours was filled in with; one that another site sends is refused.
-
-    Raises:
-        Refusal: TOO_LARGE, or NOT_ALLOWED for another site's form.
-    """
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        raise Refusal(Kind.NOT_ALLOWED, "This form was sent by another site. Fill in the form here.")
-    raw = bytearray()
-    async for piece in request.stream():
-        raw += piece
-        if len(raw) > LIMIT_BYTES:
-            raise Refusal(Kind.TOO_LARGE, f"The form may have {LIMIT_BYTES // 1024} KiB.")
-    return forms.parse(bytes(raw))
 
 
 def _newest(summary: Summary, now: datetime) -> str:

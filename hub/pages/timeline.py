@@ -9,6 +9,7 @@ from hub.pages.dates import day_and_time, due_by, listed
 from hub.pages.words import CHANNELS, department, fact_title, task_title
 from hub.routing.case import Case, Entry, EntryKind, StatusHeard
 from schemas.cases import CaseStatus, Verdict
+from schemas.effects import Found
 from schemas.tasks import TaskStatus
 
 _HEARD_LATE = timedelta(minutes=5)
@@ -29,7 +30,9 @@ _MARKS = {
     EntryKind.REQUEST_RECEIVED: "begin",
     EntryKind.REQUEST_WITHDRAWN: "stop",
     EntryKind.TASK_WITHDRAWN: "stop",
+    EntryKind.RECORD_DISCARDED: "stop",
     EntryKind.DEADLINE_EXPIRED: "late",
+    EntryKind.EFFECT_UNCERTAIN: "late",
 }
 _STATUS_MARKS = {"completed": "done", "rejected": "refused", "cancelled": "stop"}
 _CASE_MARKS = {
@@ -161,6 +164,8 @@ def _line(case: Case, entry: Entry, journey: Journey | None, now: datetime, told
 def _what(case: Case, entry: Entry, journey: Journey | None) -> str:
     if entry.kind in {EntryKind.REQUEST_RECEIVED, EntryKind.REQUEST_AMENDED, EntryKind.REQUEST_WITHDRAWN}:
         return _of_the_request(case, entry, journey)
+    if entry.kind is EntryKind.RECORD_DISCARDED:
+        return f"A record about this case could not be read; {entry.by or 'a person'} discarded it"
     if entry.kind is EntryKind.CASE_STATUS:
         return _ENDS[CaseStatus(entry.status or CaseStatus.OPEN)]
     who, title = department(entry.department), task_title(entry.task or "")
@@ -177,7 +182,15 @@ def _what(case: Case, entry: Entry, journey: Journey | None) -> str:
         EntryKind.TASK_CHANGED: f"{who} was told of a change to “{title}”",
         EntryKind.TASK_WITHDRAWN: f"{who} was asked to stop “{title}”{undo}",
         EntryKind.DEADLINE_EXPIRED: f"{who} is late with “{title}”",
+        EntryKind.EFFECT_UNCERTAIN: f"Nobody knows whether {_arrived(entry, title)}",
+        EntryKind.EFFECT_SETTLED: f"{who} {'has' if entry.status == Found.APPLIED else 'has nothing of'} what it was sent about “{title}”",
     }[entry.kind]
+
+
+def _arrived(entry: Entry, title: str) -> str:
+    """What may or may not have arrived."""
+    said = {"changed": f"the change to “{title}”", "withdrawn": f"the word to stop “{title}”"}
+    return f"{said.get(entry.status or '', f'“{title}”')} reached {department(entry.department)}"
 
 
 def _of_the_request(case: Case, entry: Entry, journey: Journey | None) -> str:
@@ -194,7 +207,10 @@ def _detail(entry: Entry, now: datetime) -> str:
     if entry.reference:
         parts.append(f"Its reference: {entry.reference}.")
     if entry.reason:
-        parts.append(f"Why: {entry.reason.rstrip('.')}.")
+        word = "What is known" if entry.kind is EntryKind.EFFECT_UNCERTAIN else "Why"
+        parts.append(f"{word}: {entry.reason.rstrip('.')}.")
+    if entry.by and entry.kind is EntryKind.EFFECT_SETTLED:
+        parts.append(f"{entry.by} asked.")
     if entry.due:
         word = "It was due" if entry.kind is EntryKind.DEADLINE_EXPIRED else "Due"
         parts.append(f"{word} {due_by(entry.due, now)}.")

@@ -21,7 +21,7 @@ DEPARTMENTS: Mapping[Department, str] = {
     Department.SOCIAL_CARE: "Social care",
     Department.TRANSPORT: "Transport",
 }
-_REFERENCES: Mapping[Department, str] = {
+REFERENCES: Mapping[Department, str] = {
     Department.HOUSING: "works order",
     Department.SOCIAL_CARE: "referral",
     Department.TRANSPORT: "booking",
@@ -66,6 +66,8 @@ class Turn:
     who: str
     what: str
     by: str
+    where: str = ""
+    """The page on which it is done; empty where that is no page of ours."""
 
 
 def task_title(name: str) -> str:
@@ -90,7 +92,7 @@ def department(which: Department | None) -> str:
 
 def reference(view: TaskView) -> str:
     """The department's own reference: works order 00012345; empty where it gave none."""
-    return f"{_REFERENCES[view.department]} {view.reference}" if view.reference else ""
+    return f"{REFERENCES[view.department]} {view.reference}" if view.reference else ""
 
 
 def overdue(view: TaskView, now: datetime) -> bool:
@@ -114,13 +116,14 @@ def first_line(case: Case, journey: Journey | None, now: datetime) -> str:
                 "It is routed as soon as the request does."
             )
         case CaseStatus.NEEDS_DECISION:
-            return " ".join([_decision_line(case, journey, now), *_unheeded(case), *_rest(case)])
+            decisions = [_decision_line(case, journey, now)] if case.undecided else []
+            return " ".join([*decisions, *_doubts(case, now), *_unheeded(case), *_rest(case)])
         case CaseStatus.FINISHED:
             return " ".join([f"Finished {when(ended_at(case), now)}.", *_outcome(case), *_unheeded(case)])
         case CaseStatus.CLOSED:
-            return " ".join([f"Closed {when(ended_at(case), now)}.", *_refusals(case, now), *_undone(case)])
+            return " ".join([f"Closed {when(ended_at(case), now)}.", *_refusals(case, now), *_undone(case, now)])
         case CaseStatus.WITHDRAWN:
-            return " ".join([f"Withdrawn {when(case.heard.withdrawn or case.updated_at, now)}.", *_undone(case)])
+            return " ".join([f"Withdrawn {when(case.heard.withdrawn or case.updated_at, now)}.", *_undone(case, now)])
         case CaseStatus.OPEN:
             return _open_line(case, now)
 
@@ -132,11 +135,16 @@ def next_turns(case: Case, journey: Journey | None, now: datetime) -> list[Turn]
     for view in case.undecided:
         what = f"decide what follows now that {_inside(view.department)} refused “{task_title(view.name)}”"
         turns.append(Turn(owner, what, "as soon as possible"))
+    for view, _ in case.uncertain:
+        what = f"ask {_inside(view.department)} whether {_arrived(view)}, and say so"
+        turns.append(Turn(owner, what, "as soon as possible", "/unknown-effects"))
     for view in (each for each in case.tasks if each.refusal):
         what = f"speak with {_inside(view.department)}, which refused {_refused(view)}"
         turns.append(Turn(owner, what, "as soon as possible"))
     begun = undoing(case)
     for view in sorted(case.tasks, key=lambda each: (each.due is None, each.due or now)):
+        if view.uncertain:
+            continue
         if view in begun:
             plan = journey.by_name.get(view.name) if journey else None
             turns.append(
@@ -153,9 +161,35 @@ def next_turns(case: Case, journey: Journey | None, now: datetime) -> list[Turn]
     return [Turn("The hub", "works out the next step", "")]
 
 
+def parked_line(lying: Sequence[int], now: datetime) -> str:
+    """That a case waits for a record that could not be read, and since when; empty where it waits for none.
+
+    Args:
+        lying: when each record that lies among its dead letters was sent, the earliest place first (milliseconds since 1970).
+        now: the present.
+    """
+    if not lying:
+        return ""
+    at = datetime.fromtimestamp(lying[0] / 1000, now.tzinfo)
+    behind = f" {plural(len(lying) - 1, 'later one lies', 'later ones lie')} behind it." if len(lying) > 1 else ""
+    return (
+        f"This case has stood still since {since(at, now)}: a record about it could not be used, and nothing that came later is until a "
+        f"person has replayed, fixed or discarded it.{behind}"
+    )
+
+
 def summary_line(summary: Summary) -> str:
     """All cases in one line: 41 open, 3 overdue, 2 waiting for a person."""
     return f"{plural(summary.open, 'open', 'open')}, {summary.overdue:,} overdue, {summary.waiting_for_person:,} waiting for a person"
+
+
+def unknown_line(count: int) -> str:
+    """How many instructions somebody has to ask about; empty where there is none."""
+    return (
+        plural(count, "instruction may or may not have arrived.", "instructions may or may not have arrived.")
+        if count
+        else ""
+    )
 
 
 def asks(view: TaskView, journey: Journey | None) -> str:
@@ -172,6 +206,9 @@ def where_it_stands(case: Case, now: datetime) -> str:
         parts += ["overdue"] if any(overdue(view, now) for view in case.tasks) else []
     else:
         parts = [STATUSES[case.status], *(["being undone"] if case.status.ended and undoing(case) else [])]
+    if case.uncertain:
+        whose = [view.department for view, _ in case.uncertain]
+        parts.append(f"{_departments(whose)} may or may not have what was sent")
     refusals = [view.refusal for view in case.tasks if view.refusal]
     parts += ["a department refused to stop"] if any(each.withdrawal for each in refusals) else []
     parts += ["a change was refused"] if any(not each.withdrawal for each in refusals) else []
@@ -228,9 +265,9 @@ def unheeded(view: TaskView) -> str:
     return f"Refused {'to stop' if view.refusal.withdrawal else 'a change'}{_why(view.refusal)}"
 
 
-def _undone(case: Case) -> list[str]:
+def _undone(case: Case, now: datetime) -> list[str]:
     """How far the departments are with undoing what was begun, in a case that has ended."""
-    begun, unheeded = undoing(case), _unheeded(case)
+    begun, unheeded = [view for view in undoing(case) if not view.uncertain], [*_doubts(case, now), *_unheeded(case)]
     if begun:
         return [f"Waiting for {_departments([view.department for view in begun])} to undo what was begun.", *unheeded]
     return unheeded or _left(case)
@@ -252,6 +289,25 @@ def _was_undone(view: TaskView, case: Case) -> bool:
     said = case.heard.latest(view.name)
     agreed = said is not None and said.settled and said.answer is not None and not said.answer.status.ended
     return view.state is TaskState.CANCELLED or (view.state is TaskState.COMPLETED and agreed)
+
+
+def doubt(view: TaskView) -> str:
+    """That nobody knows whether a department has what it was asked or told, in a few words; empty where that is known."""
+    return f"Nobody knows whether {_arrived(view)}" if view.uncertain else ""
+
+
+def _doubts(case: Case, now: datetime) -> list[str]:
+    """What nobody knows, and since when."""
+    return [
+        f"Nobody knows whether {_arrived(view)}, sent to {DEPARTMENTS[view.department]} {when(each.at, now)}: somebody has to ask."
+        for view, each in case.uncertain
+    ]
+
+
+def _arrived(view: TaskView) -> str:
+    title = f"“{task_title(view.name)}”"
+    said = {"changed": f"the change to {title}", "withdrawn": f"the word to stop {title}"}
+    return f"{said.get(view.uncertain.asked, title) if view.uncertain else title} arrived"
 
 
 def _unheeded(case: Case) -> list[str]:

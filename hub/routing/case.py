@@ -7,11 +7,13 @@ depends on the order in which things became known, as it must, and is no part of
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.cases import CaseStatus, Verdict
+from schemas.effects import Found
 from schemas.envelope import Channel, Department
 from schemas.tasks import TaskStatus
 
@@ -140,6 +142,46 @@ class DecisionHeard(_Part):
     at: datetime
 
 
+def asked(revision: int, *, withdrawal: bool) -> Literal["raised", "changed", "withdrawn"]:
+    """Which kind of instruction it is that stands at this place of a raising."""
+    return "withdrawn" if withdrawal else "changed" if revision else "raised"
+
+
+class UncertainHeard(_Part):
+    """An instruction of which its connector cannot know whether the department has it."""
+
+    raising: int
+    revision: int
+    withdrawal: bool
+    connector: str
+    effect: UUID
+    at: datetime
+    """When it was sent."""
+    evidence: str
+    means: TaskStatus
+    """What it has come to if the department has it."""
+
+    @property
+    def asked(self) -> Literal["raised", "changed", "withdrawn"]:
+        """Which kind of instruction it is."""
+        return asked(self.revision, withdrawal=self.withdrawal)
+
+
+class SettlementHeard(_Part):
+    """What a person found out about such an instruction."""
+
+    revision: int
+    found: Found
+    reference: str | None
+    by: str
+    at: datetime
+
+    @property
+    def rank(self) -> tuple[Any, ...]:
+        """Their order in a case, which says nothing of which counts."""
+        return (self.revision, self.at, self.found, self.reference or "", self.by)
+
+
 class RaisingHeard(_Part):
     """What was heard of one raising of a task. Each part wins or loses by itself."""
 
@@ -149,6 +191,39 @@ class RaisingHeard(_Part):
     reference: ReferenceHeard | None = None
     answer: AnswerHeard | None = None
     decision: DecisionHeard | None = None
+    uncertain: dict[int, UncertainHeard] = {}
+    """Every instruction of which it was said that nobody knows its end, by its revision."""
+    settlements: tuple[SettlementHeard, ...] = ()
+    """What people found out about these. Who found it outweighs who did not: the former counts as the department's own word."""
+
+    def knows(self, revision: int) -> bool:
+        """Whether it is known what became of an uncertain instruction: a person said so, or the department's word shows it."""
+        if any(each.revision == revision for each in self.settlements):
+            return True
+        if revision == 0:
+            return self.status is not None
+        if self.answer is not None and self.answer.revision >= revision:
+            return True
+        # What has ended is neither changed nor stopped; only what was done may still have to be undone.
+        status, undoes = self.status, self.uncertain[revision].withdrawal
+        return status is not None and status.status.ended and not (undoes and status.status is TaskStatus.COMPLETED)
+
+    def has(self, revision: int) -> bool:
+        """Whether the department has an instruction of which `knows` says that its end is known."""
+        if revision == 0:
+            return self.status is not None
+        ruled_out = any(each.revision == revision for each in self.settlements)
+        return not ruled_out or (self.answer is not None and self.answer.revision >= revision)
+
+    @property
+    def in_doubt(self) -> UncertainHeard | None:
+        """The first instruction of which nobody knows whether the department has it."""
+        return next((self.uncertain[each] for each in sorted(self.uncertain) if not self.knows(each)), None)
+
+    @property
+    def never_arrived(self) -> bool:
+        """Whether a person found that the department was never asked."""
+        return 0 in self.uncertain and self.knows(0) and not self.has(0)
 
     @property
     def stands(self) -> StatusHeard | None:
@@ -161,13 +236,14 @@ class RaisingHeard(_Part):
 
     @property
     def settled(self) -> bool:
-        """Whether its withdrawal was answered, so that nothing more is expected of that."""
-        return self.answer is not None and self.answer.withdrawal
+        """Whether its withdrawal was answered, or there is nothing to withdraw: nothing more is expected of that."""
+        return self.never_arrived or (self.answer is not None and self.answer.withdrawal)
 
     @property
     def was_stopped(self) -> bool:
-        """Whether it was withdrawn and came to nothing: who wants the task again must ask again."""
-        return self.settled and self.stands is not None and self.stands.status is TaskStatus.CANCELLED
+        """Whether it was withdrawn and came to nothing, or never arrived: who wants the task must ask again."""
+        stopped = self.settled and self.stands is not None and self.stands.status is TaskStatus.CANCELLED
+        return self.never_arrived or stopped
 
     @property
     def refusal(self) -> AnswerHeard | None:
@@ -191,6 +267,8 @@ class Heard(_Part):
     expired: frozenset[tuple[str, datetime]] = frozenset()
     """Deadlines that passed: task and due time."""
     withdrawn: datetime | None = None
+    discarded: frozenset[str] = frozenset()
+    """Records about the case that could not be read and that a person gave up: where each first stood."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -206,6 +284,11 @@ class Heard(_Part):
         """What the department refused to change or stop and still does, of the latest raising first."""
         raisings = self.raisings.get(task, {})
         return next((found for number in sorted(raisings, reverse=True) if (found := raisings[number].refusal)), None)
+
+    def in_doubt(self, task: str) -> UncertainHeard | None:
+        """The instruction of which nobody knows whether the department has it, of the latest raising first."""
+        raisings = self.raisings.get(task, {})
+        return next((found for number in sorted(raisings, reverse=True) if (found := raisings[number].in_doubt)), None)
 
 
 class TaskView(_Part):
@@ -227,6 +310,8 @@ class TaskView(_Part):
     """Whether it was refused and a person has to say what follows."""
     refusal: AnswerHeard | None = None
     """What its department was told since and refused: a change, or to stop. It goes by what it was told before."""
+    uncertain: UncertainHeard | None = None
+    """What it was asked or told last, while nobody knows whether it has that: a person has to ask, and everything else waits."""
 
 
 class Told(_Part):
@@ -237,6 +322,8 @@ class Told(_Part):
     withdrawn: bool = False
     due: datetime | None = None
     facts: dict[str, Any] = {}
+    after: int = -1
+    """The last uncertain instruction of this raising whose end was known by then; -1: none. See `tell`."""
 
 
 class Case(_Part):
@@ -280,6 +367,12 @@ class Case(_Part):
         return [task for task in self.tasks if task.undecided] if self.status is CaseStatus.NEEDS_DECISION else []
 
     @property
+    def uncertain(self) -> list[tuple[TaskView, UncertainHeard]]:
+        """Tasks of which nobody knows whether the department has what it was asked or told, the longest first."""
+        found = [(task, task.uncertain) for task in self.tasks if task.uncertain]
+        return sorted(found, key=lambda each: each[1].at)
+
+    @property
     def waiting_on(self) -> tuple[Department, ...]:
         """Departments that have a task in hand, sorted."""
         return tuple(sorted({task.department for task in self.tasks if task.state.in_hand}))
@@ -299,6 +392,9 @@ class EntryKind(StrEnum):
     WITHDRAWAL_ANSWERED = "withdrawal-answered"
     DEADLINE_EXPIRED = "deadline-expired"
     TASK_DECIDED = "task-decided"
+    RECORD_DISCARDED = "record-discarded"
+    EFFECT_UNCERTAIN = "effect-uncertain"
+    EFFECT_SETTLED = "effect-settled"
     CASE_STATUS = "case-status"
 
 
@@ -312,11 +408,13 @@ class Entry(_Part):
         event: id of the event it came from.
         task, department: which task, where it is about one.
         raising: which raising of it.
-        status: the task's or the case's new status, where it is about one; of an answer, what became of the change or withdrawal.
+        status: the task's or the case's new status, where it is about one; of an answer, what became of the change or withdrawal; of
+            an uncertain instruction, what it was (raised, changed, withdrawn), and then what was found.
         reference: the department's reference, where it gave one.
-        reason: why, where somebody said.
+        reason: why, where somebody said; of an uncertain instruction, what is known of it.
         due: the due time told, where it is about one.
         facts: names of the facts that were given, found out or changed; never their values.
+        by: the member of staff who did it, where it is told who.
     """
 
     kind: EntryKind
@@ -329,5 +427,6 @@ class Entry(_Part):
     status: str | None = None
     reference: str | None = None
     reason: str | None = None
+    by: str | None = None
     due: datetime | None = None
     facts: tuple[str, ...] = ()

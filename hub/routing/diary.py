@@ -1,7 +1,4 @@
-"""What the worker tells of its rounds: metrics for each, a log line for those that matter, a summary every ten seconds.
-
-It also draws the line at defects: a hub that fails on record after record must stop, not empty its topic into the dead letters.
-"""
+"""What the worker tells of its rounds: metrics for each, a log line for those that matter, a summary every ten seconds."""
 
 import time
 from collections import Counter, deque
@@ -9,14 +6,12 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from hub.errors import RestartMe
 from hub.health.metrics import WorkerMetrics
 from hub.routing.share import Share
 
 _SLOW_S = 1.0
 _SUMMARY_EVERY_S = 10.0
 _DEFECT_LINES_PER_MINUTE = 10
-MOST_DEFECTS_PER_MINUTE = 100
 
 
 class Diary:
@@ -36,11 +31,7 @@ class Diary:
         self._defects: deque[float] = deque()
 
     def note_defects(self, share: Share) -> None:
-        """Log the hub's own faults, before anything of the share is sent.
-
-        Raises:
-            RestartMe: more than MOST_DEFECTS_PER_MINUTE within a minute.
-        """
+        """Log the hub's own faults, before anything of the share is sent; at most some lines a minute."""
         now = self._clock()
         while self._defects and self._defects[0] <= now - 60:
             self._defects.popleft()
@@ -54,14 +45,6 @@ class Diary:
                     error=defect.error,
                     place=defect.place,
                 )
-        if len(self._defects) > MOST_DEFECTS_PER_MINUTE:
-            raise RestartMe(
-                f"The hub failed on {len(self._defects)} records within a minute, the last time with "
-                f"{share.defects[-1].error} in {share.defects[-1].place}. It stops rather than set everything aside: "
-                "go back to the version before, or report it."
-                if share.defects
-                else "The hub failed on too many records within a minute."
-            )
 
     def note_round(self, shares: Sequence[Share], took_s: float) -> None:
         """Count a round that was written.

@@ -11,10 +11,13 @@ from hub.routing.case import (
     RaisingHeard,
     ReferenceHeard,
     RequestHeard,
+    SettlementHeard,
     StatusHeard,
+    UncertainHeard,
 )
 from hub.routing.decision import NotForThisHub
-from schemas.cases import Decided, TaskDecided
+from schemas.cases import Decided, RecordDiscarded, TaskDecided
+from schemas.effects import EffectSettled, EffectUncertain, Found, SettledEffect, UncertainEffect
 from schemas.envelope import Event
 from schemas.facts import Facts
 from schemas.requests import RequestAmended, RequestReceived, RequestWithdrawn
@@ -40,6 +43,14 @@ def join(heard: Heard, event: Event) -> Heard:
         case TaskDecided(data=decided):
             parts["raisings"] = _raising(
                 heard, decided.task, decided.raising, lambda known: _decided(known, decided, at)
+            )
+        case RecordDiscarded(data=discard):
+            parts["discarded"] = heard.discarded | {discard.record}
+        case EffectUncertain(data=doubt):
+            parts["raisings"] = _raising(heard, doubt.task, doubt.raising, lambda known: _uncertain(known, doubt))
+        case EffectSettled(data=settled):
+            parts["raisings"] = _raising(
+                heard, settled.task, settled.raising, lambda known: _settled(known, settled, at)
             )
         case _:
             raise NotForThisHub("not-for-cases", f"{event.type} does not move a case.")
@@ -76,21 +87,68 @@ def _raising(
 
 def _said(known: RaisingHeard, said: StatusChange, at: datetime) -> RaisingHeard:
     """What a department says: of the task, or of the change or withdrawal that it answers; and its reference."""
-    parts: dict[str, object] = {}
     if said.revision or said.withdrawal:
         answer = AnswerHeard(
             revision=said.revision, withdrawal=said.withdrawal, status=said.status, at=at, reason=said.reason
         )
-        if known.answer is None or answer.rank > known.answer.rank:
-            parts["answer"] = answer
-    else:
-        status = StatusHeard(status=said.status, at=at, reason=said.reason)
-        if known.status is None or status.rank > known.status.rank:
-            parts["status"] = status
+        return _word(known, answer, said.reference)
+    return _word(known, StatusHeard(status=said.status, at=at, reason=said.reason), said.reference)
+
+
+def _word(known: RaisingHeard, word: AnswerHeard | StatusHeard, reference: str | None) -> RaisingHeard:
+    """A department's word, where it outranks what it said before, and its reference."""
+    parts: dict[str, object] = {}
+    if isinstance(word, AnswerHeard):
+        if known.answer is None or word.rank > known.answer.rank:
+            parts["answer"] = word
+    elif known.status is None or word.rank > known.status.rank:
+        parts["status"] = word
     named = known.reference
-    if said.reference and (named is None or (named.at, named.reference) < (at, said.reference)):
-        parts["reference"] = ReferenceHeard(reference=said.reference, at=at)
+    if reference and (named is None or (named.at, named.reference) < (word.at, reference)):
+        parts["reference"] = ReferenceHeard(reference=reference, at=word.at)
     return known.model_copy(update=parts)
+
+
+def _uncertain(known: RaisingHeard, said: UncertainEffect) -> RaisingHeard:
+    """A connector cannot know what became of an instruction; it says so once, however often it is heard."""
+    doubt = UncertainHeard(
+        raising=said.raising,
+        revision=said.revision,
+        withdrawal=said.withdrawal,
+        connector=said.connector,
+        effect=said.effect,
+        at=said.sent_at,
+        evidence=said.evidence,
+        means=said.means,
+    )
+    first = known.uncertain.get(said.revision)
+    if first is not None and (first.at, str(first.effect)) <= (doubt.at, str(doubt.effect)):
+        return known
+    doubts = known.uncertain | {said.revision: doubt}
+    return _as_found(known.model_copy(update={"uncertain": doubts}), said.revision)
+
+
+def _settled(known: RaisingHeard, said: SettledEffect, at: datetime) -> RaisingHeard:
+    """A person asked the department."""
+    settlement = SettlementHeard(revision=said.revision, found=said.found, reference=said.reference, by=said.by, at=at)
+    if settlement in known.settlements:
+        return known
+    settlements = sorted([*known.settlements, settlement], key=lambda each: each.rank)
+    return _as_found(known.model_copy(update={"settlements": tuple(settlements)}), said.revision)
+
+
+def _as_found(known: RaisingHeard, revision: int) -> RaisingHeard:
+    """Where a person found that the department has an uncertain instruction, that is as good as the department's own word."""
+    doubt = known.uncertain.get(revision)
+    for each in known.settlements if doubt else ():
+        if each.revision != revision or each.found is not Found.APPLIED:
+            continue
+        assert doubt is not None
+        word: AnswerHeard | StatusHeard = StatusHeard(status=doubt.means, at=each.at)
+        if revision or doubt.withdrawal:
+            word = AnswerHeard(revision=revision, withdrawal=doubt.withdrawal, status=doubt.means, at=each.at)
+        known = _word(known, word, each.reference)
+    return known
 
 
 def _decided(known: RaisingHeard, decided: Decided, at: datetime) -> RaisingHeard:

@@ -9,12 +9,14 @@ from faust.worker import Worker
 
 from hub import logs, topics
 from hub.broker.cluster import bootstrap
+from hub.dead_letters.rate import Rate
 from hub.errors import EXIT_OK, EXIT_RESTART
 from hub.health.http import Health, HealthServer
 from hub.health.metrics import WorkerMetrics
 from hub.health.watchdog import Judge, Look, Watchdog
 from hub.memory.prepare import prepare
 from hub.routing.agent import attach, make_app
+from hub.routing.brake import Brake
 from hub.routing.deadlines import DeadlineTimer
 from hub.routing.diary import Diary
 from hub.routing.ending import end_process
@@ -58,6 +60,7 @@ class _Process:
         self._app: faust.App = make_app(settings, where)
         self._member = Membership(self._app)
         self._diary = Diary(self._metrics)
+        self._brake = Brake(Rate(settings.dead_letters.at_most_per_minute), self._metrics)
         memory = Memory(self._store, self._metrics.sql_retries)
         publisher = Publisher(self._member.producer)
         self._rounds = Rounds(
@@ -70,6 +73,7 @@ class _Process:
             world=self._world,
             metrics=self._metrics,
             diary=self._diary,
+            brake=self._brake,
         )
         timer = DeadlineTimer(
             every_s=worker.deadlines_every_s,
@@ -121,7 +125,7 @@ class _Process:
             if position is None:
                 continue
             self._metrics.lag.labels(str(partition.number)).set(max(0, end - position))
-            if end > position:
+            if end > position and partition not in self._brake.stopped:
                 waiting[f"{partition.topic}/{partition.number}"] = position
         self._diary.sum_up()
         return Look(self._member.is_rebalancing, waiting)
@@ -137,6 +141,8 @@ class _Process:
             return Health(ok=False, reason="stopping")
         if self._member.is_rebalancing:
             return Health(ok=False, reason="the consumer group is being rearranged")
+        if why := self._brake.why:
+            return Health(ok=False, reason=why)
         if not (parts := self._member.on_duty()):
             return Health(ok=False, reason="no partitions assigned: more workers than partitions?")
         return Health(ok=True, reason=f"partitions {', '.join(map(str, parts))} assigned")

@@ -43,7 +43,7 @@ class Membership:
         return [] if self.is_rebalancing else [partition.number for partition in self._consumer.assigned()]
 
     def ends(self) -> Mapping[Partition, int]:
-        """Next offset that will be written, of every partition that is this worker's."""
+        """Where what can be read ends, of every partition that is this worker's."""
         if self.is_rebalancing:
             return {}
         return {partition: self._consumer.end_of(partition) for partition in self._consumer.assigned()}

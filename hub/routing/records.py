@@ -25,7 +25,11 @@ class Record(Protocol):
 
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]:
-        """What was said beside it; a replay says `attempt` there."""
+        """What was said beside it; a replay says `attempt` and `first` there."""
+
+    @property
+    def timestamp(self) -> int:
+        """When it was sent, milliseconds since 1970."""
 
 
 def _unset() -> "asyncio.Future[None]":

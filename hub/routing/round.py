@@ -19,6 +19,7 @@ from hub.errors import ConfigurationError, RestartMe
 from hub.failpoints import Failpoint, reach
 from hub.health.metrics import WorkerMetrics
 from hub.memory.store import Partition
+from hub.routing.brake import Brake
 from hub.routing.diary import Diary
 from hub.routing.patience import Memory, NotOurs
 from hub.routing.plan import Hole, Plan, plan_round
@@ -87,6 +88,7 @@ class Rounds:
         partitions: of every hub topic.
         least_s: least time between the starts of two rounds.
         group, memory, publisher, world, metrics, diary: what it works with.
+        brake: stops a partition before a record where too many have been set aside.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Rounds:
         world: World,
         metrics: WorkerMetrics,
         diary: Diary,
+        brake: Brake,
     ) -> None:
         self.topic = topic
         self.least_s = least_s
@@ -111,6 +114,7 @@ class Rounds:
         self._world = world
         self._metrics = metrics
         self._diary = diary
+        self._brake = brake
         self._positions: dict[Partition, int] = {}
         self._under_way: dict[Partition, _UnderWay] = {}
         self._holes: dict[Partition, Hole] = {}
@@ -119,7 +123,7 @@ class Rounds:
     @property
     def has_late(self) -> bool:
         """Whether partitions wait to be joined to a later round."""
-        return bool(self._under_way)
+        return bool(self._under_way or self._brake.stopped)
 
     def position(self, partition: Partition) -> int | None:
         """Next offset to apply, as the database has it."""
@@ -132,9 +136,15 @@ class Rounds:
             ends: first and next offset of each partition's log.
 
         Raises:
-            ConfigurationError: a position lies outside its log: records are gone that were never applied, or the topic is another one.
+            ConfigurationError: a position lies outside its log: records are gone that were never applied, or the topic is another one;
+                or the topic has grown.
             RestartMe: the database does not answer.
         """
+        if grown := _beyond(ends, self._partitions):
+            raise ConfigurationError(
+                f"{self.topic} has grown to {max(grown) + 1} partitions or more, kafka.partitions says {self._partitions}: new events of a "
+                "case stand where its earlier ones do not. Stop what writes to it, and run `hub topics plan`, which says what to do."
+            )
         first = {partition: earliest for partition, (earliest, _) in ends.items()}
         found = await self._memory.ask(lambda store: store.positions(first), _LOCATE_BUDGET_S)
         outside = [
@@ -144,7 +154,9 @@ class Rounds:
         ]
         if outside:
             raise _outside_the_log(outside)
+        self._brake.rate.remember(await self._memory.ask(lambda store: store.counted(first), _LOCATE_BUDGET_S))
         self._positions, self._holes = found, {}
+        self._brake.forget()
         self._metrics.applied_offset.clear()
         self._note_positions(found)
         self._log.info("worker ready", positions={str(p.number): offset for p, offset in sorted(found.items())})
@@ -159,11 +171,14 @@ class Rounds:
         began = time.monotonic()
         reach(Failpoint.WORKER_FETCHED)
         stale = self._drop_stale(fetch.generation)
-        plan = plan_round(_without(fetch, stale), self._positions, self._under_way, self._holes)
+        # What was fetched of a stopped partition begins anywhere; it is read again from where it stopped.
+        released = self._brake.release()
+        held = {*self._under_way, *self._brake.stopped}
+        plan = plan_round(_without(fetch, [*stale, *released]), self._positions, held, self._holes)
         if not self._goes_on(fetch.generation):
             return
         await self._look_into(plan.over)
-        await self._steer(stale, hold=plan.hold)
+        await self._steer([*stale, *released], hold=plan.hold)
         try:
             fresh = await self._begin(plan, fetch.generation)
             await self._await_acknowledgements(fresh, fetch.generation)
@@ -221,11 +236,21 @@ class Rounds:
                 continue
             if taken:
                 share = route(
-                    partition, position, taken, snapshot.bodies, world=self._world, partitions=self._partitions
+                    partition,
+                    position,
+                    taken,
+                    snapshot.bodies,
+                    world=self._world,
+                    partitions=self._partitions,
+                    lying=snapshot.parked,
+                    room=self._brake.rate.room(),
                 )
             else:
                 share = Share(partition, position, plan.over[partition].until)
+            self._brake.count(share)
             self._diary.note_defects(share)
+            if share.new == position:
+                continue
             sending = self._publisher.send(partition.number, share.outgoing, lambda: self._group.is_ours(generation))
             work = _UnderWay(share, generation, asyncio.ensure_future(sending))
             self._under_way[partition] = work
@@ -250,12 +275,21 @@ class Rounds:
         newly_late = [work for work in current if not work.task.done() and not work.late]
         for work in newly_late:
             work.late = True
-        shares = [work.share for work in done if work.is_ready]
+        shares, failed = [], None
+        for work in done:
+            # The partitions whose outputs are safe go on, whatever Kafka makes of another's.
+            try:
+                if work.is_ready:
+                    shares.append(work.share)
+            except RestartMe as error:
+                failed = error
         for work in done:
             del self._under_way[work.share.partition]
         moved = await self._write(shares, generation)
         plan.again |= {share.partition: "fenced" for share in shares if share.partition not in moved}
         self._diary.note_round([share for share in shares if share.partition in moved], time.monotonic() - began)
+        if failed is not None:
+            raise failed
         self._metrics.late_partitions.set(sum(work.late for work in self._under_way.values()))
         if not self._group.is_ours(generation):
             return
@@ -263,8 +297,10 @@ class Rounds:
             self._log.warning("outputs not acknowledged, partitions held", partitions=_numbers(newly_late))
         await self._reread(plan.again)
         self._holes |= plan.holes
-        joined = [work.share.partition for work in done if work.late]
-        await self._steer(joined, hold=[work.share.partition for work in newly_late])
+        joined = [
+            work.share.partition for work in done if work.late and work.share.partition not in self._brake.stopped
+        ]
+        await self._steer(joined, hold=[*(work.share.partition for work in newly_late), *self._brake.stopped])
 
     async def _write(self, shares: list[Share], generation: int) -> frozenset[Partition]:
         """Write shares in one transaction; the partitions that were still this worker's."""
@@ -309,6 +345,11 @@ def _without(fetch: Fetch, partitions: Collection[Partition]) -> Fetch:
     records = {partition: found for partition, found in fetch.records.items() if partition not in partitions}
     passed = {partition: offset for partition, offset in fetch.passed.items() if partition not in partitions}
     return replace(fetch, records=records, passed=passed)
+
+
+def _beyond(assigned: Iterable[Partition], partitions: int) -> list[int]:
+    """Numbers of partitions that no hub topic should have."""
+    return [partition.number for partition in assigned if partition.number >= partitions]
 
 
 def _outside_the_log(where: list[str]) -> ConfigurationError:

@@ -1,11 +1,12 @@
 """What one partition's records of a round come to: decoded, put to `step`, encoded, one by one. No I/O; the round sends and writes it.
 
-A record that cannot be used becomes a dead letter, and the ones behind it go on. Nothing of a record counts unless all of it works.
+A record that cannot be used becomes a dead letter. The later ones of its case wait for it there (`hub.dead_letters.parking`); those of
+other cases go on. Nothing of a record counts unless all of it works. Where no more may be set aside for now, the share ends before it.
 """
 
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -13,13 +14,17 @@ from pathlib import Path
 
 from aiokafka.partitioner import murmur2
 
-from hub.dead_letters.letter import attempts_before, dead_letter
-from hub.edge.messages import Outgoing
+from hub.dead_letters import parking
+from hub.dead_letters.letter import attempts_before, dead_letter, settled
+from hub.dead_letters.parking import PARKED, Parking, first_offset
+from hub.dead_letters.rate import Counted
+from hub.edge.messages import Outgoing, Place
 from hub.failpoints import Failpoint, reach
-from hub.memory.store import Advance, CaseRow, DeadlineRow, Partition
+from hub.memory.store import Advance, CaseRow, DeadlineRow, ParkedRow, Partition
 from hub.routing.case import Case
 from hub.routing.records import Record
 from hub.routing.step import Decision, NotForThisHub, World, step
+from schemas.cases import RecordDiscarded
 from schemas.envelope import Event
 from schemas.topics import CASE_EVENTS, UnreadableEvent
 
@@ -51,6 +56,9 @@ class Share:
         outcomes: how many events of each type were applied, changed nothing or were set aside.
         set_aside: how many records became dead letters, by code.
         defects: those of them that are the hub's own fault.
+        parking: what lies among the dead letters of its cases.
+        stopped_for: code of the record before which it ends, for nothing more may be set aside; empty where it does not.
+        counted: how many were set aside, once they are counted.
     """
 
     partition: Partition
@@ -64,6 +72,14 @@ class Share:
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     set_aside: Counter[str] = field(default_factory=Counter)
     defects: list[Defect] = field(default_factory=list)
+    parking: Parking = field(default_factory=Parking)
+    stopped_for: str = ""
+    counted: Counted | None = None
+
+    @property
+    def died(self) -> int:
+        """How many records were set aside for what they are, and not for another that they wait for."""
+        return self.set_aside.total() - self.set_aside[PARKED]
 
     def send(self, records: Iterable[Outgoing]) -> None:
         """Add records to those of their topics."""
@@ -72,7 +88,27 @@ class Share:
 
     def advance(self) -> Advance:
         """What is to be written."""
-        return Advance(self.partition, self.old, self.new, list(self.rows.values()), self.timeline, self.deadlines)
+        parked = [ParkedRow(case, first, at_ms) for (case, first), at_ms in self.parking.parked.items()]
+        return Advance(
+            self.partition,
+            self.old,
+            self.new,
+            list(self.rows.values()),
+            self.timeline,
+            self.deadlines,
+            parked=parked,
+            settled=self.parking.settled,
+            counted=self.counted,
+        )
+
+
+@dataclass(frozen=True)
+class _Death:
+    """Why a record is set aside."""
+
+    code: str
+    reason: str
+    defect: Defect | None = None
 
 
 def route(
@@ -83,6 +119,8 @@ def route(
     *,
     world: World,
     partitions: int,
+    lying: Mapping[str, Iterable[int]],
+    room: int,
 ) -> Share:
     """Route the records of one partition.
 
@@ -93,27 +131,67 @@ def route(
         bodies: cases as stored, by reference.
         world: what `step` looks up.
         partitions: of every hub topic.
+        lying: first offsets of the records of these cases that lie among the dead letters.
+        room: how many more records may be set aside; those that wait for another are not counted.
+
+    Raises:
+        MemoryError: as it says; a fresh process has some.
     """
-    share = Share(partition, old, records[-1].offset + 1)
+    share = Share(partition, old, records[-1].offset + 1, parking=Parking.of(lying))
+
+    def apply(record: Record) -> Event:
+        return _apply(share, record, bodies, world, partitions)
+
     for record in records:
-        try:
-            reach(Failpoint.WORKER_ROUTED)
-            _route_one(share, record, bodies, world, partitions)
-        except UnreadableEvent as error:
-            _set_aside(share, record, error.code, str(error))
-        except NotForThisHub as error:
-            _set_aside(share, record, error.code, str(error))
-        except Exception as error:  # noqa: BLE001 - whatever one record does to us, the ones behind it go on
-            defect = Defect(record.offset, type(error).__qualname__, place_of(error))
-            share.defects.append(defect)
-            reason = (
-                f"The hub failed on this record: {defect.error} in {defect.place}. Report it; replay when it is mended."
-            )
-            _set_aside(share, record, "defect", reason)
+        first = first_offset(record.headers, *partition, record.offset)
+        death = _route_one(share, record, first, apply)
+        if death is None:
+            continue
+        if death.code != PARKED and share.died >= room:
+            share.new, share.stopped_for = record.offset, death.code
+            break
+        _set_aside(share, record, first, death, partitions)
     return share
 
 
-def _route_one(share: Share, record: Record, bodies: Mapping[str, str], world: World, partitions: int) -> None:
+def _route_one(share: Share, record: Record, first: int, apply: Callable[[Record], Event]) -> _Death | None:
+    """Route one record; why it has to be set aside, None where it need not be."""
+    try:
+        reach(Failpoint.WORKER_ROUTED)
+        waits_for = share.parking.waits_for(case_of(record), first)
+        if waits_for is not None and not _is_discard(record):
+            return _Death(PARKED, parking.reason(*share.partition, waits_for))
+        event = apply(record)
+    except (UnreadableEvent, NotForThisHub) as error:
+        return _Death(error.code, str(error))
+    except MemoryError:
+        raise  # the process has none left; the record is not to blame
+    except Exception as error:  # noqa: BLE001 - whatever one record does to us, the ones behind it go on
+        defect = Defect(record.offset, type(error).__qualname__, place_of(error))
+        return _Death(
+            "defect",
+            f"The hub failed on this record: {defect.error} in {defect.place}. Report it; replay when it is mended.",
+            defect,
+        )
+    share.parking.settle(event.partitionkey, first)
+    if first != record.offset:
+        # Said by whoever applied it, too: a letter about it that a crash wrote late must not look as if nobody had settled it.
+        origin = str(Place(*share.partition, record.offset))
+        headers = settled(origin, "applied", COMPONENT, first=str(Place(*share.partition, first)))
+        share.send([Outgoing(CASE_EVENTS.dead_letters, record.key, None, headers)])
+    return None
+
+
+def _is_discard(record: Record) -> bool:
+    """Whether a record says that another one of its case was discarded; that waits for nobody, for it says nothing of the case."""
+    try:
+        return isinstance(CASE_EVENTS.decode(record.value, record.key), RecordDiscarded)
+    except UnreadableEvent:
+        return False
+
+
+def _apply(share: Share, record: Record, bodies: Mapping[str, str], world: World, partitions: int) -> Event:
+    """Put the event of a record to `step`, and keep what follows."""
     event = CASE_EVENTS.decode(record.value, record.key)
     if event.correlationid != event.partitionkey:
         raise UnreadableEvent("wrong-key", f"{CASE_EVENTS.name}: the record's key and partitionkey are not its case.")
@@ -126,11 +204,16 @@ def _route_one(share: Share, record: Record, bodies: Mapping[str, str], world: W
     before = share.cases.get(event.partitionkey)
     if before is None and (body := bodies.get(event.partitionkey)) is not None:
         before = Case.model_validate_json(body)
+    if before is None and isinstance(event, RecordDiscarded):
+        # Nothing but that record was ever heard of such a case, and there is no case because of it.
+        share.outcomes[event.type, "unchanged"] += 1
+        return event
     decision = step(before, event, world)
     if not decision.outputs and not decision.entries and decision.case == before:
         share.outcomes[event.type, "unchanged"] += 1
-        return
-    _keep(share, event, decision)
+    else:
+        _keep(share, event, decision)
+    return event
 
 
 def _keep(share: Share, event: Event, decision: Decision) -> None:
@@ -151,21 +234,33 @@ def _keep(share: Share, event: Event, decision: Decision) -> None:
     share.outcomes[event.type, "applied"] += 1
 
 
-def _set_aside(share: Share, record: Record, code: str, reason: str) -> None:
+def _set_aside(share: Share, record: Record, first: int, death: _Death, partitions: int) -> None:
     letter = dead_letter(
-        code=code,
-        reason=reason,
+        code=death.code,
+        reason=death.reason,
         topic=share.partition.topic,
         partition=share.partition.number,
         offset=record.offset,
         component=COMPONENT,
         key=record.key,
         value=record.value,
-        attempt=attempts_before(record.headers) + 1,
+        # To wait is no try.
+        attempt=attempts_before(record.headers) + (death.code != PARKED),
+        first=first,
     )
     share.send([Outgoing(CASE_EVENTS.dead_letters, letter.key, letter.value, letter.headers)])
-    share.set_aside[code] += 1
+    share.set_aside[death.code] += 1
     share.outcomes["any", "dead-letter"] += 1
+    if death.defect is not None:
+        share.defects.append(death.defect)
+    if (case := _parks(share, record, partitions)) is not None:
+        share.parking.park(case, first, record.timestamp)
+
+
+def _parks(share: Share, record: Record, partitions: int) -> str | None:
+    """The case whose later records wait for one that died; none where it stands beside them, in a partition that is not its case's."""
+    case = parking.case_in(record.key)
+    return case if case and partition_of(case, partitions) == share.partition.number else None
 
 
 def case_of(record: Record) -> str | None:
@@ -184,6 +279,8 @@ def row_of(case: Case) -> CaseRow:
         updated_ms=microseconds(case.updated_at) // 1000,
         due_ms=microseconds(case.next_due) // 1000 if case.next_due else None,
         waiting_on=",".join(case.waiting_on),
+        uncertain=len(case.uncertain),
+        uncertain_ms=microseconds(case.uncertain[0][1].at) // 1000 if case.uncertain else None,
         body=case.model_dump_json(exclude_defaults=True),
     )
 

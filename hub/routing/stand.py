@@ -50,6 +50,7 @@ def derive(journey: Journey, heard: Heard, calendar: Calendar) -> tuple[TaskView
             reason=status.reason if status else None,
             undecided=_refused(plan, heard) and _after_refusal(plan, heard) is IfRefused.ASK,
             refusal=heard.refusal(plan.name),
+            uncertain=heard.in_doubt(plan.name),
         )
     return tuple(views.values())
 
@@ -98,7 +99,7 @@ def case_status(journey: Journey, heard: Heard, tasks: tuple[TaskView, ...]) -> 
         return CaseStatus.WITHDRAWN
     if any(_closes(plan, heard) for plan in journey.tasks):
         return CaseStatus.CLOSED
-    if any(view.undecided for view in tasks):
+    if any(view.undecided or view.uncertain for view in tasks):
         return CaseStatus.NEEDS_DECISION
     unfinished = any(view.state.in_hand or view.state is TaskState.WAITING for view in tasks)
     return CaseStatus.OPEN if unfinished else CaseStatus.FINISHED

@@ -15,7 +15,7 @@ from hub.routing.case import Case, Entry, EntryKind, Heard, TaskView
 from hub.routing.decision import Deadline, Decision, NotForThisHub, Output, World
 from hub.routing.hear import join
 from hub.routing.stand import case_status, derive, is_settled
-from hub.routing.tell import line_of, tell, updates
+from hub.routing.tell import line_of, settle, tell, updates
 from schemas.cases import CaseStatus, CaseUpdated
 from schemas.envelope import Event
 from schemas.tasks import DeadlineExpired
@@ -64,7 +64,8 @@ def step(case: Case | None, event: Event, world: World) -> Decision:
             ),
         }
     )
-    outputs = [letter.output(event, journey, world.source) for letter in letters]
+    outputs = [*settle(event, journey, before.heard, heard, world.source)]
+    outputs += [letter.output(event, journey, world.source) for letter in letters]
     outputs += [
         Output(
             CASE_UPDATES.name,

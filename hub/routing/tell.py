@@ -3,16 +3,29 @@
 A department is told by a letter on its topic, `<department>-tasks`, where the sink runner of its connector takes it up.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from hub.journeys.model import Journey
-from hub.routing.case import Case, Entry, EntryKind, Heard, TaskState, TaskView, Told
+from hub.routing.case import (
+    Case,
+    Entry,
+    EntryKind,
+    Heard,
+    RaisingHeard,
+    TaskState,
+    TaskView,
+    Told,
+    UncertainHeard,
+    asked,
+)
 from hub.routing.decision import Output
 from hub.routing.stand import is_settled
-from schemas.cases import CaseChange, CaseStatus, TaskDecided, Update
-from schemas.envelope import Event
+from schemas.cases import CaseChange, CaseStatus, RecordDiscarded, TaskDecided, Update
+from schemas.effects import EffectSettled, EffectUncertain, SettledTask, TaskSettled
+from schemas.envelope import Department, Event
 from schemas.facts import Facts
 from schemas.requests import RequestAmended, RequestReceived
 from schemas.tasks import (
@@ -86,12 +99,16 @@ class Letter:
 
 
 def tell(journey: Journey, heard: Heard, tasks: tuple[TaskView, ...], told: Mapping[str, Told]) -> list[Letter]:
-    """Instructions that bring every department from what it was told last to what now holds; undoing goes in reverse order."""
+    """Instructions that bring every department from what it was told last to what now holds; undoing goes in reverse order.
+
+    While nobody knows whether it has one of them, it is told nothing more of that task. What was already on its way behind it is not
+    applied either (`hub/edge/history.py`): once it is known, the department is told anew what then holds.
+    """
     known = Facts.model_validate(heard.values)
     letters = []
     for view in tasks:
         plan, last = journey.by_name[view.name], told.get(view.name)
-        if not view.wanted or not view.state.in_hand:
+        if not view.wanted or not view.state.in_hand or view.uncertain:
             continue
         due, facts = view.due, known.only(plan.gives).known()
         if last is None or last.raising < view.raising:
@@ -100,20 +117,71 @@ def tell(journey: Journey, heard: Heard, tasks: tuple[TaskView, ...], told: Mapp
             continue
         # One that was withdrawn and is wanted after all waits for its department's answer: it is asked for again once it has stopped,
         # and told what now holds if it refused to stop.
-        if _refused_to_stop(view.name, heard) if last.withdrawn else (last.due, last.facts) != (due, facts):
-            now = last.model_copy(
-                update={"revision": last.revision + 1, "withdrawn": False, "due": due, "facts": facts}
-            )
-            letters.append(Letter(EntryKind.TASK_CHANGED, view, now))
+        news = _refused_to_stop(view.name, heard) if last.withdrawn else (last.due, last.facts) != (due, facts)
+        if news or _was_lost(view.name, last, heard):
+            letters.append(Letter(EntryKind.TASK_CHANGED, view, _next(view.name, last, heard, due=due, facts=facts)))
     for view in reversed(tasks):
         last = told.get(view.name)
-        if view.wanted or last is None or last.withdrawn or is_settled(journey.by_name[view.name], view, heard, told):
+        if view.wanted or last is None or view.uncertain or is_settled(journey.by_name[view.name], view, heard, told):
+            continue
+        if last.withdrawn and not _was_lost(view.name, last, heard):
             continue
         later = [each for each in tasks if view.name in journey.by_name[each.name].after]
         if all(each.wanted or is_settled(journey.by_name[each.name], each, heard, told) for each in later):
-            now = Told(raising=last.raising, revision=last.revision + 1, withdrawn=True)
-            letters.append(Letter(EntryKind.TASK_WITHDRAWN, view, now))
+            letters.append(Letter(EntryKind.TASK_WITHDRAWN, view, _next(view.name, last, heard, withdrawn=True)))
     return letters
+
+
+def _next(task: str, last: Told, heard: Heard, **now: Any) -> Told:
+    """What a department is told after what it was told last."""
+    return Told(raising=last.raising, revision=last.revision + 1, after=_last_known(task, last, heard), **now)
+
+
+def _last_known(task: str, last: Told, heard: Heard) -> int:
+    """The last uncertain instruction of a raising whose end is known; -1 where there is none."""
+    said = _raising_of(task, last, heard)
+    return max((each for each in said.uncertain if said.knows(each)), default=-1)
+
+
+def _was_lost(task: str, last: Told, heard: Heard) -> bool:
+    """Whether what a department was told last never arrived: it was uncertain and is not there, or stood behind one that was uncertain."""
+    known = _last_known(task, last, heard)
+    if known <= last.after:
+        return False
+    return last.revision > known or not _raising_of(task, last, heard).has(known)
+
+
+def _raising_of(task: str, last: Told, heard: Heard) -> RaisingHeard:
+    return heard.raisings.get(task, {}).get(last.raising, RaisingHeard(raising=last.raising))
+
+
+def settle(event: Event, journey: Journey, before: Heard, after: Heard, source: str) -> Iterator[Output]:
+    """What ledgers are told: every uncertain instruction whose end is known since this event. They stand before any new instruction."""
+    knew = {doubt.effect for _, _, doubt in _known_ends(before)} if before.request is not None else set()
+    for task, said, doubt in _known_ends(after):
+        plan = journey.by_name.get(task)
+        if plan is None or doubt.effect in knew:
+            continue
+        has = said.has(doubt.revision)
+        data = SettledTask(
+            task=task,
+            raising=said.raising,
+            revision=doubt.revision,
+            department=plan.department,
+            work=plan.work,
+            effect=doubt.effect,
+            status=doubt.means if has else None,
+            reference=said.reference.reference if has and said.reference else None,
+        )
+        settled = TaskSettled.following(event, f"settled|{doubt.effect}", source=source, data=data)
+        yield Output(TASKS[plan.department].name, settled)
+
+
+def _known_ends(heard: Heard) -> Iterator[tuple[str, RaisingHeard, UncertainHeard]]:
+    """Every instruction that was uncertain and is no more, with its task and raising."""
+    for task, raisings in heard.raisings.items():
+        for said in raisings.values():
+            yield from ((task, said, doubt) for revision, doubt in said.uncertain.items() if said.knows(revision))
 
 
 def _refused_to_stop(task: str, heard: Heard) -> bool:
@@ -140,6 +208,10 @@ def updates(
             changes.append((CaseChange.TASK_LATE, view.name))
         if view.refusal and not (old and old.refusal == view.refusal):
             changes.append((CaseChange.CHANGE_REFUSED, view.name))
+        if view.uncertain and not (old and old.uncertain == view.uncertain):
+            changes.append((CaseChange.TASK_UNCERTAIN, view.name))
+        if old and old.uncertain and not view.uncertain:
+            changes.append((CaseChange.TASK_SETTLED, view.name))
     if status is not before.status and status in _ENDS:
         changes.append((_ENDS[status], None))
     return [
@@ -163,37 +235,59 @@ _ENDS = {
 
 def line_of(event: Event, heard: Heard, journey: Journey | None) -> Entry:
     """The timeline's line for what was heard."""
-    common = {"at": event.effectiveat, "heard_at": event.time, "event": str(event.id)}
+    parts: dict[str, Any]
     match event:
         case TaskStatusChanged(data=said):
             answers = EntryKind.WITHDRAWAL_ANSWERED if said.withdrawal else EntryKind.CHANGE_ANSWERED
-            return Entry(
-                kind=answers if said.withdrawal or said.revision else EntryKind.TASK_STATUS,
-                task=said.task,
-                raising=said.raising,
-                department=said.department,
-                status=said.status,
-                reference=said.reference,
-                reason=said.reason,
-                facts=_news(said.answers, heard, event.effectiveat),
-                **common,
-            )
+            parts = {
+                "kind": answers if said.withdrawal or said.revision else EntryKind.TASK_STATUS,
+                "raising": said.raising,
+                "department": said.department,
+                "status": said.status,
+                "reference": said.reference,
+                "reason": said.reason,
+                "facts": _news(said.answers, heard, event.effectiveat),
+            }
         case DeadlineExpired(data=deadline):
-            plan = journey.by_name.get(deadline.task) if journey else None
-            department = plan.department if plan else None
-            return Entry(
-                kind=EntryKind.DEADLINE_EXPIRED, task=deadline.task, department=department, due=deadline.due, **common
-            )
+            parts = {
+                "kind": EntryKind.DEADLINE_EXPIRED,
+                "department": _whose(deadline.task, journey),
+                "due": deadline.due,
+            }
         case TaskDecided(data=decided):
-            return Entry(kind=EntryKind.TASK_DECIDED, task=decided.task, status=decided.verdict, **common)
+            parts = {"kind": EntryKind.TASK_DECIDED, "status": decided.verdict}
+        case RecordDiscarded(data=discard):
+            parts = {"kind": EntryKind.RECORD_DISCARDED, "by": discard.by, "reason": discard.why}
+        case EffectUncertain(data=doubt):
+            parts = {
+                "kind": EntryKind.EFFECT_UNCERTAIN,
+                "raising": doubt.raising,
+                "department": doubt.department,
+                "status": asked(doubt.revision, withdrawal=doubt.withdrawal),
+                "reason": doubt.evidence,
+            }
+        case EffectSettled(data=settled):
+            parts = {
+                "kind": EntryKind.EFFECT_SETTLED,
+                "raising": settled.raising,
+                "department": _whose(settled.task, journey),
+                "status": settled.found,
+                "reference": settled.reference,
+                "by": settled.by,
+            }
         case RequestAmended(data=amendment):
-            facts = _news(amendment.facts, heard, event.effectiveat)
-            return Entry(kind=EntryKind.REQUEST_AMENDED, facts=facts, **common)
+            parts = {"kind": EntryKind.REQUEST_AMENDED, "facts": _news(amendment.facts, heard, event.effectiveat)}
         case RequestReceived(data=request):
-            facts = _news(request.facts, heard, event.effectiveat)
-            return Entry(kind=EntryKind.REQUEST_RECEIVED, facts=facts, **common)
+            parts = {"kind": EntryKind.REQUEST_RECEIVED, "facts": _news(request.facts, heard, event.effectiveat)}
         case _:
-            return Entry(kind=EntryKind.REQUEST_WITHDRAWN, **common)
+            parts = {"kind": EntryKind.REQUEST_WITHDRAWN}
+    task = getattr(event.data, "task", None)
+    return Entry(at=event.effectiveat, heard_at=event.time, event=str(event.id), task=task, **parts)
+
+
+def _whose(task: str, journey: Journey | None) -> Department | None:
+    plan = journey.by_name.get(task) if journey else None
+    return plan.department if plan else None
 
 
 def _news(said: Facts, heard: Heard, at: datetime) -> tuple[str, ...]:

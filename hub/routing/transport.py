@@ -7,6 +7,8 @@ What is overridden, in faust-streaming 0.15.3 (`tests/unit/hub/routing/test_tran
 `Consumer._new_offset`        What is committed to Kafka, for people's tools, is what the database has applied: it can neither run ahead
                               nor freeze, whatever was acknowledged.
 `Consumer._drain_messages`    One event per round instead of one per record: 13 times the speed, and one transaction for all partitions.
+`Consumer._new_consumer_thread`, `ConsumerThread._create_worker_consumer`
+                              Reads what is committed. Faust would apply what the producer of a transaction has taken back.
 `Producer._settings_extra`    An idempotent producer: its own retries neither double nor reorder.
 `Producer.flush`              Nothing: Faust flushes within every rebalance, and one dead broker would hold that up; every round awaits
                               its own acknowledgements.
@@ -22,7 +24,7 @@ from contextlib import suppress
 from typing import Any, Protocol, cast
 
 import faust
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalStateError
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
@@ -60,11 +62,26 @@ class Reader(Protocol):
         """Where to read on after an assignment, given the first and the next offset of each partition's log."""
 
 
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's thread in which aiokafka reads; it reads what is committed."""
+
+    logger = _LOGGER
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Not asked for before `start`. Faust itself sets it in no other way than with its own transactions.
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - as said
+        return consumer
+
+
 class Consumer(driver.Consumer):
     """Faust's consumer, that reads by the round from where the database says."""
 
     logger = _LOGGER
     _looked = 0.0
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     @property
     def _reader(self) -> Reader:
@@ -202,8 +219,11 @@ class Consumer(driver.Consumer):
         return {partition: first[TP(*partition)] for partition in partitions}
 
     def end_of(self, partition: Partition) -> int:
-        """Next offset that will be written to a partition, as far as this consumer has heard; 0 before its first fetch."""
-        return self.highwater(TP(*partition)) or 0
+        """Where what can be read of a partition ends, as far as this consumer has heard; 0 before its first fetch.
+
+        Behind it lie at most records of a transaction that is not over yet, and whatever came after its first.
+        """
+        return self._thread._ensure_consumer().last_stable_offset(TopicPartition(*partition)) or 0  # noqa: SLF001 - as in `steer`
 
 
 class Producer(driver.Producer):

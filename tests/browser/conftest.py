@@ -27,7 +27,9 @@ from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journeys
 from hub.memory import tables
 from hub.routing.case import Case, Entry
+from hub.routing.share import row_of
 from hub.routing.step import World, step
+from schemas.effects import EffectUncertain, UncertainEffect
 from schemas.envelope import Event, Message
 from schemas.facts import Facts
 from schemas.references import case_reference
@@ -118,6 +120,19 @@ class Story:
         change = StatusChange.model_validate({"task": task, "department": department, "status": status, **more})
         return self.add(TaskStatusChanged, change, hours_ago)
 
+    def doubts(self, task: str, department: str, hours_ago: float, **more: Any) -> "Story":
+        """A connector's word that nobody knows what became of an instruction."""
+        evidence = "The form of 91 bytes was sent to /bookings, and no answer came: ConnectionResetError."
+        said = {
+            "task": task,
+            "department": department,
+            "connector": "taxi_firm",
+            "effect": uuid4(),
+            "evidence": evidence,
+        }
+        doubt = UncertainEffect.model_validate(said | {"sent_at": self._at(hours_ago), "means": "completed"} | more)
+        return self.add(EffectUncertain, doubt, hours_ago)
+
     def tell(self, engine: Engine) -> Case:
         """Run it through the step and store what the worker would."""
         case: Case | None = None
@@ -126,18 +141,8 @@ class Story:
             decision = step(case, event, WORLD)
             case, entries = decision.case, [*entries, *decision.entries]
         assert case is not None
-        row = {
-            "reference": case.reference,
-            "journey": case.journey or "",
-            "status": case.status,
-            "opened_ms": _ms(case.opened_at),
-            "updated_ms": _ms(case.updated_at),
-            "due_ms": _ms(case.next_due) if case.next_due else None,
-            "waiting_on": ",".join(case.waiting_on),
-            "body": case.model_dump_json(exclude_defaults=True),
-        }
         with engine.begin() as connection:
-            connection.execute(insert(tables.cases), row)
+            connection.execute(insert(tables.cases), row_of(case)._asdict())
             connection.execute(
                 insert(tables.timeline),
                 [
@@ -146,10 +151,6 @@ class Story:
                 ],
             )
         return case
-
-
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
 
 
 def _discharge(now: datetime, name: str, hours_ago: float, days_ahead: int = 7) -> Story:
@@ -227,6 +228,16 @@ def stories(now: datetime) -> dict[str, Story]:
     again.add(RequestAmended, Amendment(facts=Facts.model_validate({"mobility": "wheelchair"})), 60)
     again.says("fit-ramp", "housing", "accepted", 50, raising=2, reference="00012392")
     fresh = _discharge(now, "fresh", 0.05)
+    unknown = _discharge(now, "unknown", 50).says(
+        "check-home", "housing", "completed", 40, answers={"steps_at_door": 0}
+    )
+    unknown.says("assess-care", "social-care", "completed", 30, answers={"care_visits_a_day": 2})
+    unknown.doubts("book-transport", "transport", 29.9)
+    unstoppable = _discharge(now, "unknown-withdrawal", 90).says(
+        "check-home", "housing", "accepted", 80, reference="00012399"
+    )
+    unstoppable.says("assess-care", "social-care", "rejected", 60, reason="The person lives in another council's area")
+    unstoppable.doubts("check-home", "housing", 59.9, revision=1, withdrawal=True, means="cancelled")
     needs_decision = Story("needs-decision", "decide-asked", {"uprn": "100023336956"}, now, 30)
     needs_decision.says("check-home", "housing", "rejected", 20, reason="Nobody was at home three times")
     return {
@@ -241,6 +252,8 @@ def stories(now: datetime) -> dict[str, Story]:
         "asked-again": again,
         "fresh": fresh,
         "needs-decision": needs_decision,
+        "unknown": unknown,
+        "unknown-withdrawal": unstoppable,
     }
 
 
@@ -273,8 +286,8 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Web]:
-    """`hub web` in a folder, for as long as the `with` lasts."""
+def running(folder: Path, more: str = "") -> Iterator[Web]:
+    """`hub web` in a folder, for as long as the `with` lasts; `more` stands in its settings file too."""
     engine = create_engine(f"sqlite:///{folder / 'worker.db'}")
     tables.create(engine)
     now = datetime.now(UTC)
@@ -290,7 +303,8 @@ def running(folder: Path) -> Iterator[Web]:
         f'[council]\nname = "Inventshire Council"\ncode = "{COUNCIL}"\nkey = "0123456789abcdef0123"\n'
         f'[worker]\nmemory.url = "sqlite:///worker.db"\n[web]\nport = {port}\nmemory.url = "sqlite:///web.db"\n'
         '[journeys]\nfolder = "journeys"\n'
-        "[connectors.universal_housing]\n[connectors.social_care_soap]\n[connectors.transport_files]\n",
+        "[connectors.universal_housing]\n[connectors.social_care_soap]\n[connectors.transport_files]\n"
+        f"{more}",
         encoding="utf-8",
     )
     log = folder / "web.log"
@@ -308,7 +322,7 @@ def running(folder: Path) -> Iterator[Web]:
 
 def answers(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Wait until the web answers."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         try:

@@ -11,9 +11,11 @@ PHONE = 390
 DESKTOP = 1280
 PAGES = [
     "/",
+    "/feeds",
     "/cases",
     "/cases?standing=all",
     "/cases?reference=0TJ9",
+    "/unknown-effects",
     "/cases?standing=closed&department=transport",
     "/new/discharge-notified",
     "/new/fly-tipping-reported",
@@ -30,6 +32,8 @@ PAGES = [
     "asked-again",
     "fresh",
     "needs-decision",
+    "unknown",
+    "unknown-withdrawal",
 ]
 EXPECTED = {"/nothing-here": 404, "/cases?reference=0TJ9": 400}
 
@@ -165,6 +169,29 @@ def test_a_decision_is_taken_on_the_page_of_the_case(web: Any, page: Page) -> No
     page.get_by_role("button", name="Go on without it").click()
 
     expect(page).to_have_url(address(web, "needs-decision"))
+
+
+def test_what_somebody_found_is_said_on_the_page_of_what_nobody_knows(web: Any, page: Page) -> None:
+    page.goto(address(web, "unknown"))
+    expect(page.locator(".lead")).to_contain_text("Nobody knows whether “Book transport” arrived, sent to Transport")
+    page.get_by_role("link", name="ask transport whether").click()
+
+    expect(page.locator(".lead")).to_have_text(
+        "2 instructions may or may not have arrived: ask Housing about 1 and Transport about 1."
+    )
+    asked = page.get_by_role("region", name="Transport was asked:")
+    expect(asked).to_contain_text("The form of 91 bytes was sent to /bookings")
+    asked.get_by_label("They have it").check()
+    asked.get_by_label("Booking").fill("4711")
+    asked.get_by_label("Your name").fill(" ")
+    asked.get_by_role("button", name="Say so").click()
+    expect(asked.get_by_role("alert")).to_contain_text("Your name")
+    expect(asked.get_by_label("Booking")).to_have_value("4711")
+    assert Axe().run(page).violations_count == 0
+    asked.get_by_label("Your name").fill("J. Invented")
+    asked.get_by_role("button", name="Say so").click()
+
+    expect(page.get_by_role("status")).to_contain_text(f"Noted for case {web.cases['unknown']}")
 
 
 def test_a_page_refreshes_itself_without_taking_the_focus_from_anybody(web: Any, page: Page) -> None:

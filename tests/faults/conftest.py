@@ -8,44 +8,23 @@ tests start (see `mutants`); `python -m tests.faults.twins` runs every test with
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub import topics
-from hub.broker import nodes
-from hub.settings import KafkaSettings
-from tests.sites.worker import PARTITIONS, Site, WorkerProcess
+from tests.faults.record import Record, Run, now_and_here
+from tests.sites.worker import PARTITIONS, Site, WorkerProcess, broker, workers
 
 MUTANTS = Path(__file__).parent / "mutants"
 
 
-@dataclass
-class Run:
-    """One fault that was run."""
-
-    identifier: str
-    what: str
-    invariants: str
-    oracle: str
-    twins: tuple[str, ...]
-    test: str
-    result: str = "not run"
-    seen: str = ""
-
-
-class Runs:
-    """Every fault of this session, in the order they were run."""
-
-    def __init__(self) -> None:
-        self.by_test: dict[str, Run] = {}
-
-
-_RUNS = pytest.StashKey[Runs]()
+_RUNS = pytest.StashKey[dict[str, Run]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,9 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Know the markers."""
     config.addinivalue_line("markers", "long: run by `make faults`, left out of the test command")
     config.addinivalue_line("markers", "fault(identifier, what, invariants, oracle, twins): the fault a test injects")
-    config.stash[_RUNS] = Runs()
+    config.stash[_RUNS] = {}
 
 
+@pytest.hookimpl(trylast=True)  # what is deselected is not run
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Every test in this folder says which fault it is about."""
     for item in items:
@@ -77,11 +57,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(f"{item.nodeid}: say which fault it is about, with @pytest.mark.fault.")
         identifier, what = marker.args
         named = marker.kwargs
-        config.stash[_RUNS].by_test[item.nodeid] = Run(
+        config.stash[_RUNS][item.nodeid] = Run(
             identifier, what, named["invariants"], named["oracle"], tuple(named.get("twins", ())), item.nodeid
         )
-    if file := config.getoption("--fault-twins"):
-        twins = {test: run.twins for test, run in config.stash[_RUNS].by_test.items() if run.twins}
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Say which of the tests that are chosen have which twins."""
+    if file := session.config.getoption("--fault-twins"):
+        runs = session.config.stash[_RUNS]
+        twins = {item.nodeid: runs[item.nodeid].twins for item in session.items if runs[item.nodeid].twins}
         Path(file).write_text(json.dumps(twins), encoding="utf-8")
 
 
@@ -90,36 +75,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Note how each ended."""
     outcome: Any = yield
     report = outcome.get_result()
-    run = item.config.stash[_RUNS].by_test.get(item.nodeid)
+    run = item.config.stash[_RUNS].get(item.nodeid)
     if run is not None and (report.when == "call" or report.outcome != "passed"):
         run.result = "held" if report.passed else "BROKEN"
+        run.at = now_and_here()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the page."""
-    file = session.config.getoption("--fault-report")
-    if file:
-        Path(file).write_text(page(session.config.stash[_RUNS].by_test.values()), encoding="utf-8")
-
-
-def page(runs: Any) -> str:
-    """The faults that were run, as a page for people."""
-    lines = [
-        "# Faults that were run",
-        "",
-        "Written by the harness (`make faults`), never by hand. Each row is one test on real processes, a real Kafka and real databases;",
-        "the oracle is code that imports nothing of the product. A twin is the same test with one protection switched off:",
-        "`make twins` runs them all, and fails when one does not go red.",
-        "",
-        "| fault | what was done | invariants | oracle | twins | seen | result |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {run.identifier} | {run.what} | {run.invariants} | {run.oracle} | {', '.join(run.twins) or '-'} "
-        f"| {run.seen or '-'} | {run.result} |"
-        for run in sorted(runs, key=lambda run: (run.identifier, run.test))
-    ]
-    return "\n".join(lines) + "\n"
+    config = session.config
+    if file := config.getoption("--fault-report"):
+        record, runs = Record.of(Path(file)), config.stash[_RUNS]
+        whole = [Path(argument).resolve() for argument in config.args] == [Path(__file__).parent]
+        record.note(runs.values(), known=runs if whole else ())
+        record.write(Path(file))
 
 
 @pytest.fixture
@@ -127,7 +96,7 @@ def seen(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Say what was seen, for the page: how many events, kills, repeats."""
 
     def note(words: str) -> None:
-        request.config.stash[_RUNS].by_test[request.node.nodeid].seen = words
+        request.config.stash[_RUNS][request.node.nodeid].seen = words
 
     return note
 
@@ -135,43 +104,48 @@ def seen(request: pytest.FixtureRequest) -> Callable[[str], None]:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Kafka that belongs to the faults, with the hub's topics."""
-    folder = tmp_path_factory.mktemp("kafka") / "broker"
-    address = nodes.start(folder).bootstrap
-    topics.apply(KafkaSettings(partitions=PARTITIONS), address)
-    yield address
-    nodes.reset(folder)
+    folder = tmp_path_factory.mktemp("kafka")
+    with broker(folder / "broker") as address:
+        apply_topics(folder, address)
+        yield address
 
 
 @pytest.fixture
 def site(tmp_path: Path, kafka: str) -> Iterator[Site]:
     """A council's worker, its memory in SQLite."""
-    made = Site(tmp_path, kafka, f"sqlite:///{tmp_path / 'worker.db'}")
-    yield made
-    made.close()
+    with closing(Site(tmp_path, kafka, f"sqlite:///{tmp_path / 'worker.db'}")) as made:
+        yield made
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., WorkerProcess]]:
     """Starts workers, with failpoints if any are asked for; none outlives the test."""
-    started: list[WorkerProcess] = []
+    with workers() as begin:
 
-    def begin(site: Site, failpoints: str = "") -> WorkerProcess:
-        started.append(WorkerProcess(site, environment(failpoints)))
-        return started[-1]
+        def of(site: Site, failpoints: str = "", settings: Path | None = None, **told: str) -> WorkerProcess:
+            return begin(site, environment(failpoints, **told), settings)
 
-    yield begin
-    for worker in started:
-        worker.kill()
-        for pipe in (worker.process.stdout, worker.process.stderr):
-            assert pipe is not None
-            pipe.close()
+        yield of
 
 
-def environment(failpoints: str = "") -> dict[str, str]:
-    """What a process of the product is told: where to fail, and what protection to miss."""
-    told = {"HUB_FAILPOINTS": failpoints}
+def apply_topics(folder: Path, kafka: str) -> None:
+    """Make the hub's topics as a person does, by the command, which a mutant reaches too."""
+    settings = folder / "hub.toml"
+    settings.write_text(
+        '[council]\nname = "Invented"\ncode = "E06000999"\nkey = "not a secret at all"\n'
+        f'[kafka]\nbootstrap = "{kafka}"\npartitions = {PARTITIONS}\n'
+    )
+    command = [sys.executable, "-m", "hub", "--settings", str(settings), "topics", "apply"]
+    subprocess.run(command, env={**os.environ, **environment()}, check=True, stdout=subprocess.DEVNULL)
+
+
+def environment(failpoints: str = "", **more: str) -> dict[str, str]:
+    """What a process of the product is told: where to fail, what protection to miss, and `more`, such as what time it is."""
+    told = {"HUB_FAILPOINTS": failpoints, **more}
     if "HUB_MUTANT" in os.environ:
-        told |= {"PYTHONPATH": str(MUTANTS), "HUB_MUTANT": os.environ["HUB_MUTANT"]}
+        told["HUB_MUTANT"] = os.environ["HUB_MUTANT"]
+    if told.keys() & {"HUB_MUTANT", "HUB_CLOCK", "HUB_CLOCK_SHIFT_S"}:
+        told["PYTHONPATH"] = str(MUTANTS)
     return told
 
 

@@ -10,17 +10,23 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import UUID
 
+import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 _STEPS = {"clear-estate": "housing-tasks", "collect-load": "transport-tasks"}
-_QUIET = {"enable.auto.commit": False, "log_level": 0, "group.id": "oracle", "isolation.level": "read_uncommitted"}
+_QUIET = {
+    "enable.auto.commit": False,
+    "enable.partition.eof": True,  # the last offset may be the mark of a transaction, which is given to nobody
+    "log_level": 0,
+    "group.id": "oracle",
+    "isolation.level": "read_uncommitted",
+}
 
 
 class Record(NamedTuple):
@@ -64,22 +70,23 @@ def stream(bootstrap: str, topic: str, begin: Mapping[int, int] | None = None) -
     """As `dump`, one after the other, for topics that hold more than a process should."""
     with closing(Consumer({"bootstrap.servers": bootstrap, **_QUIET})) as consumer:
         partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
-        ends = {}
+        begins = {}
         for number in partitions:
             low, high = _watermarks(consumer, TopicPartition(topic, number))
             first = max(low, (begin or {}).get(number, low))
             if first < high:
-                ends[number] = (first, high)
-        consumer.assign([TopicPartition(topic, number, first) for number, (first, _) in ends.items()])
-        while ends:
-            for message in consumer.consume(5_000, timeout=1.0):
-                error = message.error()
-                assert error is None, error
-                number, offset = message.partition(), message.offset()
+                begins[number] = first
+        consumer.assign([TopicPartition(topic, number, first) for number, first in begins.items()])
+        unread = set(begins)
+        while unread:
+            for message in consumer.consume(5_000, timeout=0.1):
+                error, number, offset = message.error(), message.partition(), message.offset()
                 assert number is not None
                 assert offset is not None
-                if number in ends and offset >= ends[number][1] - 1:
-                    del ends[number]
+                if error is not None:
+                    assert error.code() == KafkaError._PARTITION_EOF, error
+                    unread.discard(number)
+                    continue
                 headers = {each[0]: each[1] for each in message.headers() or [] if isinstance(each[1], bytes)}
                 yield Record(number, offset, message.key(), message.value(), headers)
 
@@ -95,23 +102,41 @@ def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int
                 raise
 
 
+@contextmanager
+def memory_of(database: Path | str) -> Iterator[Any]:
+    """The worker's tables, to be read: a SQLite file, or PostgreSQL by its URL."""
+    if isinstance(database, Path):
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as sql:
+            yield sql
+    else:
+        with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as sql:
+            yield sql
+
+
+def progress_of(database: Path | str, group: str) -> dict[int, int]:
+    """The next offset of `case-events` that a group applies, by partition, as the worker's memory has it."""
+    with memory_of(database) as sql:
+        rows = sql.execute("select app, part, next_offset from progress where topic = 'case-events'").fetchall()
+    return {number: offset for app, number, offset in rows if app == group}
+
+
 def judge_worker(
-    case_events: Iterable[Record], tasks: Mapping[str, Iterable[Record]], database: Path, group: str
+    case_events: Iterable[Record], tasks: Mapping[str, Iterable[Record]], database: Path | str, group: str
 ) -> Verdict:
     """Whether every event was applied once, and every task raised once.
 
     Args:
         case_events: everything the worker was given; gone through once, as are the tasks, so a million need no memory.
         tasks: everything on the task topics, by topic.
-        database: the worker's SQLite file.
+        database: the worker's SQLite file, or the URL of its PostgreSQL.
         group: its consumer group.
     """
     verdict = Verdict()
     expected, given = _fold(case_events)
     _judge_tasks(verdict, expected, tasks)
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as sql:
+    with memory_of(database) as sql:
         _judge_cases(verdict, expected, sql)
-        _judge_progress(verdict, given, sql, group)
+    _judge_progress(verdict, given, progress_of(database, group))
     return verdict
 
 
@@ -136,13 +161,13 @@ def _fold(records: Iterable[Record]) -> tuple[dict[str, _Expected], dict[int, in
     """The cases that follow from the events, whatever their order and however often each is there; and the end of each partition."""
     cases: dict[str, _Expected] = {}
     ends: dict[int, int] = {}
-    seen: set[int] = set()
+    seen: set[str] = set()
     for record in records:
         ends[record.partition] = max(ends.get(record.partition, 0), record.offset + 1)
         event = _event(record)
-        if event is None or (identifier := UUID(event["id"]).int) in seen:
+        if event is None or event["id"] in seen:
             continue
-        seen.add(identifier)
+        seen.add(event["id"])
         case = cases.setdefault(event["partitionkey"], _Expected())
         match event["type"]:
             case "case.request-received.v1":
@@ -184,7 +209,7 @@ def _judge_tasks(verdict: Verdict, expected: Mapping[str, _Expected], tasks: Map
             verdict.wrong.append(f"{task} of {case} before its time")
 
 
-def _judge_cases(verdict: Verdict, expected: Mapping[str, _Expected], sql: sqlite3.Connection) -> None:
+def _judge_cases(verdict: Verdict, expected: Mapping[str, _Expected], sql: Any) -> None:
     stored = dict(sql.execute("select reference, status from cases").fetchall())
     for case, hopes in expected.items():
         if case not in stored:
@@ -208,14 +233,56 @@ def _judge_cases(verdict: Verdict, expected: Mapping[str, _Expected], sql: sqlit
                 verdict.doubled.append(f"{kind} in the timeline of {case}")
 
 
-def statuses_of(database: Path) -> dict[str, str]:
+def statuses_of(database: Path | str) -> dict[str, str]:
     """Every case that the worker holds, and how it stands."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as sql:
+    with memory_of(database) as sql:
         return dict(sql.execute("select reference, status from cases").fetchall())
 
 
-def _judge_progress(verdict: Verdict, ends: Mapping[int, int], sql: sqlite3.Connection, group: str) -> None:
-    query = "select part, next_offset from progress where app = ? and topic = 'case-events'"
-    for number, offset in sql.execute(query, (group,)):
+def heard_in_order(case_events: Iterable[Record], database: Path) -> list[str]:
+    """Cases whose timeline tells their events in another order than that in which each first stood on the topic."""
+    given: dict[str, list[str]] = {}
+    for record in sorted(case_events, key=lambda each: (each.partition, each.offset)):
+        event = _event(record)
+        if event is not None and event["id"] not in given.setdefault(event["partitionkey"], []):
+            given[event["partitionkey"]].append(event["id"])
+    told: dict[str, list[str]] = {}
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as sql:
+        for case, body in sql.execute("select reference, body from timeline order by id"):
+            event = json.loads(body)["event"]
+            if event not in told.setdefault(case, []):
+                told[case].append(event)
+    return [case for case, events in told.items() if events != [each for each in given[case] if each in set(events)]]
+
+
+def open_origins(records: Iterable[Record]) -> set[str]:
+    """First places of the records on a dead-letter topic whose last letter no marker settles.
+
+    A marker names the try that it is about: it says nothing of a later one, though it may lie behind that one's letter.
+    """
+    tried: dict[str, int] = {}
+    settled: dict[str, int] = {}
+    for record in records:
+        said = {name: value.decode() for name, value in record.headers.items()}
+        origin = said.get("settles") or f"{said['topic']}/{said['partition']}/{said['offset']}"
+        known = settled if "settles" in said else tried
+        first, offset = said.get("first", origin), int(origin.rpartition("/")[2])
+        known[first] = max(offset, known.get(first, -1))
+    return {first for first, offset in tried.items() if settled.get(first, -1) < offset}
+
+
+def orders_of(updates: Iterable[Record], cases: Collection[str]) -> set[tuple[str, ...]]:
+    """In which orders these cases were told what changed, each change the first time that it was said."""
+    heard: dict[str, dict[str, str]] = {}
+    for record in updates:
+        event = json.loads(record.value or b"null")
+        if event["partitionkey"] in cases:
+            word = f"{event['data']['change']} {event['data'].get('task', '')}"
+            heard.setdefault(event["partitionkey"], {}).setdefault(event["id"], word)
+    return {tuple(words.values()) for words in heard.values()}
+
+
+def _judge_progress(verdict: Verdict, ends: Mapping[int, int], progress: Mapping[int, int]) -> None:
+    for number, offset in progress.items():
         if offset < ends.get(number, 0):
             verdict.lost.append(f"records of case-events/{number} from {offset} on")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-LARGEST = 1_048_000
+LARGEST = 1_047_500
 """What still fits into a record of a hub topic."""
 
 

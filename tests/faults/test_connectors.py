@@ -61,7 +61,7 @@ def finished(site: ConnectorSite, keys: list[str], begin: dict[int, int]) -> lis
 def statuses(records: Iterable[Record], effect: str) -> list[dict[str, Any]]:
     """What was said of one instruction."""
     events = [json.loads(record.value or b"null") for record in records]
-    return [event for event in events if (event["causationid"] or "").replace("-", "") == effect]
+    return [event for event in events if (event.get("causationid") or "").replace("-", "") == effect]
 
 
 def all_of(records: list[Record], effects: list[str], status: str) -> list[Record] | None:

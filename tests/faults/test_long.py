@@ -29,7 +29,7 @@ _SLOW = Weather(latency_s=0.2, jitter_s=0.15)
 class Stream(threading.Thread):
     """Requests with all that happens to them, one after the other: never too far ahead of the worker, and some left for every kill."""
 
-    def __init__(self, site: Site, events: int, kills: int) -> None:
+    def __init__(self, site: Site, events: int, kills: int = 0) -> None:
         super().__init__(name="stream", daemon=True)
         self._site, self._events, self._kills, self._begun = site, events, kills, site.progress()
         self.kills = 0
@@ -119,7 +119,7 @@ def test_a_worker_struck_again_and_again_loses_nothing_and_doubles_nothing(
     stream, struck, began = Stream(site, events, kills), Counter[str](), time.monotonic()
 
     with (
-        Kept(site.command, tmp_path / "worker.log", environment()) as worker,
+        Kept(site.command(), tmp_path / "worker.log", environment()) as worker,
         Sampler({"worker": lambda: worker.pid}) as sampler,
     ):
         field, nemesis = Field(site, worker, brokers), Nemesis(seed, WORKER | BROKER | WIRE)

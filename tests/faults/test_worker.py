@@ -1,6 +1,7 @@
 """Faults of the worker: killed at every step of a round, failing on records, deadlines, replays."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -19,7 +20,7 @@ def judged(site: Site) -> Verdict:
     """What the oracle says of everything since the site was made."""
     tasks = {name: stream(site.kafka, name, site.begin[name]) for name in ("housing-tasks", "transport-tasks")}
     events = stream(site.kafka, "case-events", site.begin["case-events"])
-    return judge_worker(events, tasks, site.folder / "worker.db", site.group)
+    return judge_worker(events, tasks, site.database, site.group)
 
 
 def ask(site: Site, requests: int = REQUESTS) -> int:
@@ -35,6 +36,7 @@ def ask(site: Site, requests: int = REQUESTS) -> int:
     "kill -9 of the worker: records fetched, nothing done",
     invariants="I1 I2 I4",
     oracle="O2 O4",
+    twins=("fetched-is-applied",),
 )
 def test_killed_with_records_in_hand(site: Site, start: Start, seen: Callable[[str], None]) -> None:
     killed_at(site, start, "worker.fetched:1:kill", seen)
@@ -99,10 +101,14 @@ def test_a_record_the_hub_fails_on_is_set_aside_once_and_the_rest_flows(
     letters = dump(site.kafka, "case-events-dlq", site.begin["case-events-dlq"])
     given = {(r.partition, r.offset): r.value for r in dump(site.kafka, "case-events", site.begin["case-events"])}
     origins = [(int(each.headers["partition"]), int(each.headers["offset"])) for each in letters]
-    assert len(origins) == len(set(origins)) == events // 50
+    codes = Counter(each.headers["code"] for each in letters)
+    assert len(origins) == len(set(origins)) == codes.total()
     assert all(given[origin] == letter.value for origin, letter in zip(origins, letters, strict=True))
-    assert {each.headers["code"] for each in letters} == {b"defect"}
-    seen(f"{events} events, {len(letters)} set aside")
+    assert codes.keys() <= {b"defect", b"parked"}
+    assert codes[b"defect"] == events // 50
+    failed = {each.key for each in letters if each.headers["code"] == b"defect"}
+    assert {each.key for each in letters} == failed, "a case waits that has nothing to wait for"
+    seen(f"{events} events, {codes[b'defect']} set aside, {codes[b'parked']} waited for them")
 
 
 @pytest.mark.fault(

@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - a script for the terminal that runs pytest
-"""Runs every fault test with each protection it must miss switched off: `python -m tests.faults.twins [WORDS OF PYTEST]`.
+"""Runs every fault test with each protection it must miss switched off: `python -m tests.faults.twins [TESTS AND OPTIONS OF PYTEST]`.
 
 Fails when a twin stays green: its test would not notice if the protection were gone. A twin that fails for another reason than its
 assertions (nothing started, a time-out of the harness) is not red but ill, and fails too.
@@ -15,7 +15,8 @@ from collections import defaultdict
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-ROOT = Path(__file__).parents[2]
+from tests.faults.record import PAGE, ROOT, Record
+
 MUTANTS = Path(__file__).parent / "mutants"
 
 
@@ -48,22 +49,22 @@ def ends(mutant: str, tests: list[str]) -> dict[str, str]:
         subprocess.run(
             command, cwd=ROOT, check=False, env={**os.environ, "HUB_MUTANT": mutant}, stdout=subprocess.DEVNULL
         )
-        found = dict.fromkeys((test.rpartition("::")[2] for test in tests), "ill (not run)")
+        found = dict.fromkeys(tests, "ill (not run)")
         for case in ET.parse(file).iter("testcase"):
             failure, error = case.find("failure"), case.find("error")
             if failure is None and error is None:
                 how = "green"
             else:
                 said = "" if failure is None else failure.get("message") or ""
-                how = "red" if said.startswith(("AssertionError", "assert ")) else f"ill ({said.splitlines()[0][:60]})"
-            found[str(case.get("name"))] = how
+                how = "red" if said.startswith(("AssertionError", "assert ")) else f"ill ({said.strip()[:60]!r})"
+            found[f"{str(case.get('classname')).replace('.', '/')}.py::{case.get('name')}"] = how
         return found
 
 
 def main() -> int:
     """Run all; 1 when a twin did not go red."""
     wrong = 0
-    twins = wanted(sys.argv[1:])
+    twins, record = wanted(sys.argv[1:]), Record.of(PAGE)
     if not twins:
         sys.exit("No test names a twin: that is an error, not a success.")
     for mutant, tests in sorted(twins.items()):
@@ -71,7 +72,9 @@ def main() -> int:
         check(mutant)
         for test, how in ends(mutant, tests).items():
             wrong += how != "red"
+            record.note_twin(test, mutant, how)
             print(f"{mutant:<28} {how:<6} {test}", flush=True)
+        record.write(PAGE)
         print(f"{'':<28} {time.monotonic() - began:.0f} s", flush=True)
     print(f"{sum(map(len, twins.values())) - wrong} twins went red, {wrong} did not")
     return 1 if wrong else 0

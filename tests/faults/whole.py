@@ -59,9 +59,9 @@ class Whole:
             folder / "housing", brokers.direct, PARTITIONS, "universal_housing", BUSY, given=brokers.through
         )
         told = environment()
-        self.worker = Kept(self.site.command, folder / "worker" / "worker.log", told)
-        self.connector = Kept(self.housing.command, self.housing.log, told)
-        self.web = Kept([*self.site.command[:-1], "web"], folder / "worker" / "web.log", told)
+        self.worker = Kept(self.site.command(), folder / "worker" / "worker.log", told)
+        self.connector = Kept(self.housing.command, self.housing.log_file, told)
+        self.web = Kept([*self.site.command()[:-1], "web"], folder / "worker" / "web.log", told)
         self._open = ExitStack()
 
     def __enter__(self) -> Self:

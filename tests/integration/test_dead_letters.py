@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from confluent_kafka.admin import AdminClient
 
 from hub import topics
 from hub.__main__ import hub
@@ -12,7 +13,7 @@ from hub.dead_letters.letter import dead_letter
 from hub.dead_letters.reading import MOST_ATTEMPTS
 from hub.edge.kafka import Sender, read_all
 from hub.edge.messages import Incoming, Outgoing
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, HubError
 from hub.settings import KafkaSettings
 from schemas.topics import CASE_EVENTS
 
@@ -61,10 +62,12 @@ def clerk(tmp_path: Path, kafka: str) -> Clerk:
     return made
 
 
-def dies(kafka: str, value: bytes, offset: int, *, attempt: int = 1, topic: str = "case-events") -> None:
+def dies(
+    kafka: str, value: bytes, offset: int, *, attempt: int = 1, topic: str = "case-events", code: str = "wrong-data"
+) -> None:
     """A record that a reader set aside."""
     letter = dead_letter(
-        code="wrong-data", reason="specversion: no such version", topic=topic, partition=0, offset=offset,
+        code=code, reason="specversion: no such version", topic=topic, partition=0, offset=offset,
         component="worker", key=KEY, value=value, attempt=attempt,
     )  # fmt: skip
     sender = Sender(TOPICS, kafka, "test")
@@ -78,7 +81,7 @@ def test_a_corrected_record_goes_in_the_place_of_the_one_that_died(clerk: Clerk)
 
     done = clerk.asks("fix", letter["id"], "-", stdin=GOOD)
 
-    assert "went to case-events in the place of" in done.output
+    assert "is fixed: the corrected record went to case-events" in done.output
     assert clerk.letters() == []
     sent = clerk.records("case-events")[-1]
     assert (sent.key, sent.value, sent.header("attempt")) == (KEY, GOOD, "1")
@@ -112,6 +115,60 @@ def test_what_nobody_will_mend_is_discarded_with_the_reason_and_who_said_so(cler
     marker = clerk.records("case-events-dlq")[-1]
     assert (marker.header("outcome"), marker.header("why")) == ("discarded", "A test's own noise")
     assert marker.header("by")
+
+
+def test_what_waited_for_a_discarded_record_is_replayed_behind_the_word_that_it_is_discarded(clerk: Clerk) -> None:
+    dies(clerk.kafka, b"{not json", 600)
+    dies(clerk.kafka, GOOD, 601, code="parked")
+    first, _ = clerk.letters()
+
+    dry = clerk.asks("discard", first["id"], "--why", "Nobody can read it", "--dry-run")
+    done = clerk.asks("discard", first["id"], "--why", "Nobody can read it")
+
+    assert [line.partition(" ")[2] for line in dry.output.splitlines()] == [
+        "would be discarded",
+        "would go to case-events, behind the one it waits for",
+    ]
+    assert "went to case-events, behind the one it waits for" in done.output
+    assert clerk.letters() == []
+    said, behind = clerk.records("case-events")[-2:]
+    told = json.loads(said.value or b"")
+    assert (told["type"], said.header("first")) == ("case.record-discarded.v1", "case-events/0/600")
+    assert (told["data"]["record"], told["data"]["why"]) == ("case-events/0/600", "Nobody can read it")
+    assert (behind.value, behind.header("first")) == (GOOD, "case-events/0/601")
+
+
+def test_a_record_is_revealed_once_it_is_written_down_who_looked_and_why(clerk: Clerk) -> None:
+    dies(clerk.kafka, b'{"name": "Ada Canary"}', 700)
+    (letter,) = clerk.letters()
+
+    unsaid = clerk.asks("show", letter["id"], "--reveal")
+    done = clerk.asks("show", letter["id"], "--reveal", "--why", "To see which date is meant")
+
+    assert "Say --why" in unsaid.output
+    assert "Ada Canary" not in unsaid.output
+    assert "Ada Canary" in done.output
+    (trace,) = (json.loads(record.value or b"")["data"] for record in clerk.records("audit"))
+    assert (trace["letter"], trace["record"], trace["why"]) == (
+        letter["id"],
+        letter["from"],
+        "To see which date is meant",
+    )
+    clerk.asks("discard", letter["id"], "--why", "A test's own noise")
+
+
+def test_nothing_is_revealed_while_it_cannot_be_written_down_who_looked(clerk: Clerk) -> None:
+    dies(clerk.kafka, b'{"name": "Ada Canary"}', 800)
+    (letter,) = clerk.letters()
+    admin = AdminClient({"bootstrap.servers": clerk.kafka})
+    admin.delete_topics(["audit"])["audit"].result(30)
+
+    done = clerk.asks("show", letter["id"], "--reveal", "--why", "To see it")
+
+    assert "Ada Canary" not in done.output
+    assert isinstance(done.exception, HubError)
+    assert "Nothing is revealed, for it cannot be written down who looked." in str(done.exception)
+    clerk.asks("discard", letter["id"], "--why", "A test's own noise")
 
 
 def test_an_instruction_that_its_case_waits_for_is_not_discarded(clerk: Clerk) -> None:

@@ -29,9 +29,10 @@ from connectors.sdk.rehearsal import Running
 from connectors.sdk.simulation import BackOffice
 from hub import topics
 from hub.__main__ import hub
+from hub.edge.choice import choose
 from hub.edge.kafka import Receiver, Sender, read_all
 from hub.edge.messages import Outgoing
-from hub.edge.process import ConnectorThreads, choose
+from hub.edge.process import ConnectorThreads
 from hub.errors import EXIT_RESTART, ConfigurationError
 from hub.settings import HubSettings, KafkaSettings, load
 from schemas.envelope import Department, Event, output_id
@@ -325,11 +326,11 @@ def test_what_cannot_be_understood_is_set_aside_and_the_rest_flows(make_site: Ca
 
     assert letters[0]["reason"] == "housing-tasks: the record is not JSON in UTF-8."
     assert "9 bytes that are not JSON" in register.hub("dead-letters", "show", letters[0]["id"])
-    assert "{not json" in register.hub("dead-letters", "show", letters[0]["id"], "--reveal")
-    (trace,) = (register.folder / ".hub" / "revealed.ndjson").read_text().splitlines()
-    assert json.loads(trace)["id"] == letters[0]["id"]
-    assert json.loads(trace)["who"] == getpass.getuser()
-    assert "{not json" not in trace
+    assert "{not json" in register.hub("dead-letters", "show", letters[0]["id"], "--reveal", "--why", "To see it")
+    (trace,) = (record.value or b"" for record in read_all(KafkaSettings(), register.bootstrap, ["audit"]))
+    told = json.loads(trace)["data"]
+    assert (told["letter"], told["by"], told["why"]) == (letters[0]["id"], getpass.getuser(), "To see it")
+    assert b"{not json" not in trace
 
 
 def test_an_instruction_without_a_code_goes_in_once_its_code_is_mapped_and_it_is_replayed(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -242,64 +243,32 @@ connector.apply(raise_task(Work.TRIP, load_manifest(Path("connectors/transport_f
 # --- results that are not as agreed
 
 
-def test_rows_that_overlapping_files_repeat_are_read_once(depot: TransportSimulator) -> None:
-    accepted = "TB000001,,TR01,ACC,03/11/2026 09:40,20-Nov-2026,,Zoë Thistlewrangle,"
-    completed = "TB000001,,TR01,CMP,20/11/2026 11:05,20/11/2026,10:15,Zoë Thistlewrangle,"
-    with connected(depot) as connector:
-        put_results(depot, "RESULTS_20300101_090000.csv", results(accepted))
-        first = list(connector.read("results", None))
-        put_results(depot, "RESULTS_20300101_100000.csv", results(accepted, accepted.replace("TB000001", "TB000002")))
-        put_results(depot, "RESULTS_20300101_110000.csv", results(completed))
-        rest = list(connector.read("results", first[-1].checkpoint))
-
-        assert records(list(connector.read("results", rest[-1].checkpoint))) == []
-
-    statuses = [f"{record.key} {record.values['status']}" for record in records(first + rest)]
-    assert [status for status in statuses if status.startswith("TB")] == [
-        "TB000001 ACC",
-        "TB000002 ACC",
-        "TB000001 CMP",
-    ]
+# What is still being written, comes twice, late or spoilt is in tests/faults/test_results_files.py.
 
 
-def test_an_error_page_is_set_aside_and_the_next_good_file_flows(depot: TransportSimulator) -> None:
-    put_results(depot, "RESULTS_20300101_090000.csv", "<html><body>Session expired</body></html>")
-    put_results(depot, "RESULTS_20300101_093000.csv", results("TB000001,,TR01,ACC,03/11/2026 09:40,,,,"))
-
-    with connected(depot) as connector:
-        page, row = (record for record in records(list(connector.read("results", None))) if "2030" in record.position)
-        with pytest.raises(TranslationError, match=r"RESULTS_20300101_090000\.csv: an HTML page instead of CSV"):
-            connector.translate(page)
-
-    assert row.key == "TB000001"
-
-
-def test_a_file_still_being_written_is_not_read(depot: TransportSimulator) -> None:
+def test_a_file_that_cannot_be_used_is_set_aside_once_it_has_lain_unchanged_for_long_enough(
+    depot: TransportSimulator,
+) -> None:
     whole = results("TB000001,,TR01,ACC,03/11/2026 09:40,,,,").encode()
-    (depot.files / "outbound" / "RESULTS_20300101_090000.csv.part").write_bytes(whole)
-    growing = depot.files / "outbound" / "RESULTS_20300101_100000.csv"
-    growing.write_bytes(whole[:-20])
+    now = 0.0
 
-    with connected(depot) as connector:
-        before = [record for record in records(list(connector.read("results", None))) if "2030" in record.position]
-        growing.write_bytes(whole)
-        after = [record for record in records(list(connector.read("results", None))) if "2030" in record.position]
+    with connected(depot, unfinished_s=60) as connector:
+        connector._clock = lambda: now
 
-    assert before == []
-    assert [record.position.partition("|")[0] for record in after] == [growing.name]
+        def look(content: bytes) -> list[LegacyRecord]:
+            put_results(depot, "RESULTS_20300101_090000.csv", content)
+            os.utime(depot.files / "outbound/RESULTS_20300101_090000.csv", (1.9e9, 1.9e9))
+            return [record for record in records(list(connector.read("results", None))) if "2030" in record.position]
 
-
-def test_a_file_that_stays_without_a_trailer_is_set_aside_at_the_second_look(depot: TransportSimulator) -> None:
-    cut = results("TB000001,,TR01,ACC,03/11/2026 09:40,,,,").encode()[:-20]
-    put_results(depot, "RESULTS_20300101_090000.csv", cut)
-
-    with connected(depot) as connector:
-        first = [record for record in records(list(connector.read("results", None))) if "2030" in record.position]
-        (second,) = (record for record in records(list(connector.read("results", None))) if "2030" in record.position)
-        with pytest.raises(TranslationError, match="its last line is no trailer"):
-            connector.translate(second)
-
-    assert first == []
+        assert look(whole[:-30]) == []
+        now = 59.0
+        assert look(whole[:-20]) == []  # it has grown: its time begins anew
+        now = 118.0
+        assert look(whole[:-20]) == []
+        now = 119.0
+        (cut,) = look(whole[:-20])
+        with pytest.raises(TranslationError, match=r"RESULTS_20300101_090000\.csv: its last line is no trailer"):
+            connector.translate(cut)
 
 
 # --- away, and not let in

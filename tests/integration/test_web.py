@@ -3,15 +3,9 @@
 import json
 import resource
 import signal
-import socket
-import sqlite3
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,81 +30,8 @@ from schemas.references import case_reference
 from schemas.requests import RequestAmended, RequestReceived, RequestWithdrawn
 from schemas.tasks import TaskStatusChanged
 from schemas.topics import CASE_EVENTS
-
-COUNCIL = "E06000999"
-BODY = {
-    "request": "fly-tipping-reported",
-    "channel": "phone",
-    "facts": {"uprn": "100023336956", "waste_size": "car-boot", "land_owner": "housing"},
-}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@dataclass
-class Web:
-    """One web process in a folder; it can be killed and started again. `more` is what else stands in its settings, from [web] on."""
-
-    folder: Path
-    kafka: str
-    more: str = ""
-    partitions: int = 12
-    port: int = field(default_factory=free_port)
-    process: "subprocess.Popen[bytes] | None" = None
-
-    def start(self) -> httpx.Client:
-        """Start it, and give a client once it answers."""
-        settings = self.folder / "hub.toml"
-        settings.write_text(
-            f'[council]\nname = "Inventshire"\ncode = "{COUNCIL}"\nkey = "0123456789abcdef0123"\n'
-            f'[kafka]\nbootstrap = "{self.kafka}"\npartitions = {self.partitions}\n[worker]\nmemory.url = "sqlite:///worker.db"\n'
-            f'[web]\nport = {self.port}\nmemory.url = "sqlite:///web.db"\n{self.more}',
-            encoding="utf-8",
-        )
-        command = [sys.executable, "-m", "hub", "--settings", str(settings), "web"]
-        with (self.folder / "web.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
-        until(lambda: self._answers(client))
-        return client
-
-    def _answers(self, client: httpx.Client) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, self.log
-        try:
-            return client.get("/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def end(self, how: int) -> int:
-        """Send it a signal and give its exit code."""
-        assert self.process is not None
-        self.process.send_signal(how)
-        return self.process.wait(30)
-
-    @property
-    def log(self) -> str:
-        return (self.folder / "web.log").read_text()
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Look into the outbox from outside."""
-        with sqlite3.connect(self.folder / "web.db") as connection:
-            found = connection.execute(query).fetchall()
-        connection.close()
-        return found
-
-
-def until(holds: Callable[[], bool], within_s: float = 40.0) -> None:
-    """Ask until it holds."""
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, "it never held"
-        time.sleep(0.02)
+from tests.sites.web import BODY, COUNCIL, Web, free_port, webs
+from tests.sites.worker import until
 
 
 @pytest.fixture(scope="module")
@@ -127,15 +48,10 @@ def nowhere() -> str:
 
 
 @pytest.fixture
-def stopped(tmp_path: Path) -> Iterator[list[Web]]:
+def stopped() -> Iterator[list[Web]]:
     """Webs that a test started; none outlives it."""
-    started: list[Web] = []
-    yield started
-    for web in started:
-        if web.process is not None and web.process.poll() is None:
-            web.process.kill()
-            web.process.wait()
-        sys.stdout.write(web.log)
+    with webs() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,12 +13,11 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from hub import topics
-from hub.broker import nodes
 from hub.memory import tables
 from hub.settings import KafkaSettings
 from schemas.cases import CaseStatus
 from schemas.topics import CASE_EVENTS
-from tests.sites.worker import PARTITIONS, WITHIN_S, Site, Tipping, WorkerProcess, until
+from tests.sites.worker import PARTITIONS, WITHIN_S, Site, Tipping, WorkerProcess, kafka_with_topics, until, workers
 
 LONG_AGO = datetime(2025, 3, 3, 9, 0, tzinfo=UTC)
 
@@ -25,36 +25,20 @@ LONG_AGO = datetime(2025, 3, 3, 9, 0, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Kafka that belongs to this module, with the hub's topics."""
-    folder = tmp_path_factory.mktemp("kafka") / "broker"
-    address = nodes.start(folder).bootstrap
-    topics.apply(KafkaSettings(partitions=PARTITIONS), address)
-    yield address
-    nodes.reset(folder)
+    with kafka_with_topics(tmp_path_factory.mktemp("kafka") / "broker") as address:
+        yield address
 
 
 @pytest.fixture
 def site(tmp_path: Path, kafka: str) -> Iterator[Site]:
-    made = Site(tmp_path, kafka, f"sqlite:///{tmp_path / 'worker.db'}")
-    yield made
-    made.close()
+    with closing(Site(tmp_path, kafka, f"sqlite:///{tmp_path / 'worker.db'}")) as made:
+        yield made
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[[Site], WorkerProcess]]:
-    started: list[WorkerProcess] = []
-
-    def begin(site: Site) -> WorkerProcess:
-        started.append(WorkerProcess(site))
-        return started[-1]
-
-    yield begin
-    for worker in started:
-        worker.kill()
-        # Shown by pytest when the test failed.
-        print(*worker.log, *worker.lines.queue, sep="\n")  # noqa: T201 - as said
-        for pipe in (worker.process.stdout, worker.process.stderr):
-            assert pipe is not None
-            pipe.close()
+    with workers() as begin:
+        yield lambda site: begin(site, {})
 
 
 Start = Callable[[Site], WorkerProcess]

@@ -10,17 +10,18 @@ import pytest
 import sqlalchemy
 from sqlalchemy.pool import NullPool
 
+from hub.dead_letters.rate import Counted
 from hub.errors import ConfigurationError, RestartMe
 from hub.memory import tables
 from hub.memory.prepare import prepare
-from hub.memory.store import Advance, CaseRow, DeadlineRow, Partition, Store, call
+from hub.memory.store import Advance, CaseRow, DeadlineRow, ParkedRow, Partition, Store, call
 
 P0, P1 = Partition("case-events", 0), Partition("case-events", 1)
 AWKWARD = '{"said":"tab\\t line\\n back\\\\slash \\\\. quote\\" é 家"}\t\n\r\\N'
 
 
 def case(reference: str, status: str = "open", body: str = "{}", journey: str | None = "fly-tipping") -> CaseRow:
-    return CaseRow(reference, journey, status, 1_000, 2_000, None, "housing", body)
+    return CaseRow(reference, journey, status, 1_000, 2_000, None, "housing", 0, None, body)
 
 
 @pytest.fixture
@@ -78,11 +79,39 @@ def test_a_round_is_written_with_its_position(store: Store, rows: Callable[..., 
 
 def test_a_case_that_is_written_again_has_every_column_anew(store: Store, rows: Callable[..., list[Any]]) -> None:
     store.apply([Advance(P0, 0, 1, [case("A", journey=None)])])
-    later = CaseRow("A", "fly-tipping", "finished", 3, 4, 5, "", '{"later":true}')
+    later = CaseRow("A", "fly-tipping", "finished", 3, 4, 5, "", 1, 3, '{"later":true}')
 
     store.apply([Advance(P0, 1, 2, [later])])
 
     assert rows(tables.cases) == [tuple(later)]
+
+
+def test_what_lies_among_the_dead_letters_is_read_with_its_cases_until_it_is_settled(store: Store) -> None:
+    store.apply([Advance(P0, 0, 3, parked=[ParkedRow("A", 1, 1_000), ParkedRow("A", 2, 2_000), ParkedRow("B", 0, 0)])])
+    store.apply([Advance(P0, 3, 4, parked=[ParkedRow("A", 1, 9_000)], settled=[("B", 0)])])
+
+    assert {case: sorted(lying) for case, lying in store.snapshot([P0], ["A", "B", "C"]).parked.items()} == {
+        "A": [1, 2]
+    }
+    assert store.snapshot([P0], ["B"]).parked == {}
+
+
+def test_nothing_is_parked_by_a_round_that_is_not_written(store: Store) -> None:
+    store.apply([Advance(P0, 7, 8, parked=[ParkedRow("A", 7, 0)], counted=Counted(1.0, 1))])
+
+    assert store.snapshot([P0], ["A"]).parked == {}
+    assert store.counted([P0]) == []
+
+
+def test_what_was_set_aside_within_a_minute_is_kept_per_partition(store: Store, another: Store) -> None:
+    store.apply([Advance(P0, 0, 1, counted=Counted(100.0, 3)), Advance(P1, 0, 1, counted=Counted(100.0, 1))])
+    store.apply([Advance(P0, 1, 2, counted=Counted(130.5, 2))])
+    assert sorted(each.number for each in another.counted([P0])) == [2, 3]
+
+    store.apply([Advance(P0, 2, 3, counted=Counted(170.0, 1))])
+
+    assert {each.at for each in another.counted([P0])} == {130.5, 170.0}
+    assert another.counted([P0, P1]) != another.counted([P0])
 
 
 def test_whoever_read_an_older_position_writes_nothing_and_the_others_of_its_round_are_written(
@@ -237,7 +266,7 @@ def test_a_file_that_cannot_be_opened_and_written_wants_a_person(tmp_path: Path)
 
     for name, told in {
         "file/worker.db": "cannot be made",
-        "file": "is it SQLite?",
+        "file": "is damaged, or no memory of the hub",
         "folder": "cannot be opened",
     }.items():
         with pytest.raises(ConfigurationError, match=rf"^worker\.memory\.url: .*{re.escape(told)}"):

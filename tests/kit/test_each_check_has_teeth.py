@@ -16,7 +16,7 @@ from connectors.sdk.conformance import BUSY, QUIET, ConnectorConformance
 from connectors.sdk.errors import ConfigurationError
 from connectors.sdk.rehearsal import Running
 
-GOOD = Path(__file__).parent / "site" / "paper_register"
+SITE = Path(__file__).parent / "site"
 
 QUOTE = """
     if len(str(record.values["status"])) > 9:
@@ -166,6 +166,22 @@ WRONG = {
         "a log line holds something about a person",
     ),
 }  # fmt: skip
+WRONG_OF_CLASS_D = {
+    "a lost answer is called an instruction that did not leave": (
+        "test_an_instruction_whose_answer_is_lost_is_never_called_one_that_did_not_leave",
+        (
+            "connector.py",
+            'raise OutcomeUnknown(\n                f"The form of',
+            'raise RetryLater(\n                f"The form of',
+        ),
+        "RetryLater says that nothing had left",
+    ),
+    "the suite cannot make the system lose an answer": (
+        "test_an_instruction_whose_answer_is_lost_is_never_called_one_that_did_not_leave",
+        ("simulator.py", "if unread or booked:", "if unread:"),
+        "DID NOT RAISE",
+    ),
+}
 
 
 @pytest.mark.parametrize("story", WRONG, ids=[story.replace(" ", "-") for story in WRONG])
@@ -179,10 +195,40 @@ def test_a_wrong_connector_is_found_out(story: str, tmp_path: Path, caplog: pyte
     assert reason in str(caught.value)
 
 
+@pytest.mark.parametrize("story", WRONG_OF_CLASS_D, ids=[story.replace(" ", "-") for story in WRONG_OF_CLASS_D])
+def test_a_wrong_connector_of_class_d_is_found_out(
+    story: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    check, (file, old, new), reason = WRONG_OF_CLASS_D[story]
+    package = wrong(tmp_path, file, old, new, of="taxi_firm")
+
+    class Suite(ConnectorConformance):
+        connector = package.connector.TaxiFirm
+        simulator = package.simulator.TaxiFirmSimulator
+
+        def effects_written(self, simulator: Any) -> int:
+            return int(simulator.entries())
+
+        def lose_the_next_answer(self, simulator: Any) -> None:
+            simulator.trouble("reset-booked")
+
+    with pytest.raises((Exception, pytest.fail.Exception)) as caught:
+        run(Suite(), check, tmp_path, caplog)
+
+    assert reason in str(caught.value)
+
+
 def test_every_check_of_the_suite_has_a_connector_that_it_finds_out() -> None:
     checks = {name for name in dir(ConnectorConformance) if name.startswith("test_")}
 
-    assert checks == {check for check, _, _ in WRONG.values()}
+    assert checks == {check for check, _, _ in (*WRONG.values(), *WRONG_OF_CLASS_D.values())}
+
+
+def test_only_a_connector_of_class_d_is_asked_what_it_makes_of_a_lost_answer(tmp_path: Path) -> None:
+    suite = suite_for(wrong(tmp_path, "connector.py", "The register is away.", "It is away."))
+
+    check = "test_an_instruction_whose_answer_is_lost_is_never_called_one_that_did_not_leave"
+    assert getattr(suite, check, None) is None
 
 
 def test_an_exemption_from_a_check_that_does_not_exist_is_refused(tmp_path: Path) -> None:
@@ -203,10 +249,10 @@ def test_a_connector_that_only_reads_is_not_asked_to_write(tmp_path: Path) -> No
     assert suite.test_reading_goes_on_from_any_checkpoint_without_loss is not None
 
 
-def wrong(tmp_path: Path, file: str, old: str | None, new: str | None) -> ModuleType:
-    """The good connector's folder, copied with one text replaced (or one file left out), imported under a name of its own."""
-    folder = tmp_path / "paper_register"
-    shutil.copytree(GOOD, folder, ignore=shutil.ignore_patterns("__pycache__"))
+def wrong(tmp_path: Path, file: str, old: str | None, new: str | None, of: str = "paper_register") -> ModuleType:
+    """A good connector's folder, copied with one text replaced (or one file left out), imported under a name of its own."""
+    folder = tmp_path / of
+    shutil.copytree(SITE / of, folder, ignore=shutil.ignore_patterns("__pycache__"))
     if old is None or new is None:
         (folder / file).unlink()
     else:

@@ -1,11 +1,12 @@
 """A connector as a process of its own, on a simulated legacy system and a real Kafka."""
 
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
@@ -14,7 +15,8 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID, uuid4
 
-from confluent_kafka import Producer
+import httpx
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from connectors.sdk.manifest import Manifest, manifest_of
 from connectors.sdk.rehearsal import Running
@@ -26,7 +28,23 @@ from schemas.tasks import Task, TaskRaised
 from schemas.topics import TASKS
 
 ROOT = Path(__file__).parents[2]
+THIRD_PARTY = ROOT / "tests" / "kit" / "site"
+"""Where connectors of somebody else are installed."""
 ASKED_AT = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
+
+
+def with_third_party(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which the connectors of `THIRD_PARTY` are installed too."""
+    paths = [str(THIRD_PARTY), *filter(None, [environment.get("PYTHONPATH")])]
+    return {**environment, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def begin_now(kafka: str, connector: str, topic: str, partitions: int) -> None:
+    """A connector that has not run yet does not take up what was asked for before it was there."""
+    with closing(Consumer({"bootstrap.servers": kafka, "group.id": f"connector-{connector}", "log_level": 0})) as group:
+        parts = [TopicPartition(topic, number) for number in range(partitions)]
+        ends = [TopicPartition(topic, each.partition, group.get_watermark_offsets(each, 30)[1]) for each in parts]
+        group.commit(offsets=ends, asynchronous=False)
 
 
 class ConnectorSite:
@@ -39,7 +57,7 @@ class ConnectorSite:
         connector: name of its entry point.
         office: how the simulated back office behaves.
         given: the address that the connector is given, where it is not the one that the test uses.
-        legacy: what else the simulator is told, such as the URL of a database.
+        simulated: what else its simulator is told.
     """
 
     def __init__(
@@ -51,14 +69,14 @@ class ConnectorSite:
         office: BackOffice,
         *,
         given: str | None = None,
-        legacy: Mapping[str, Any] | None = None,
+        **simulated: Any,
     ) -> None:
         self.folder, self.kafka, self._given = folder, kafka, given or kafka
         # A name of its own is a consumer group and a ledger of its own.
         self.name = f"{connector}_{uuid4().hex[:8]}"
         (self.entry,) = entry_points(group="council_hub.connectors", name=connector)
         (simulator,) = entry_points(group="council_hub.simulators", name=connector)
-        self.simulator = simulator.load()(folder / "legacy", office, **(legacy or {}))
+        self.simulator = simulator.load()(folder / "legacy", office, **simulated)
         self.simulator.seed(CITIZENS)
         self._running = Running(self.simulator)
         self._running.start()
@@ -97,12 +115,16 @@ class ConnectorSite:
 
     def ask(self, number: int) -> list[TaskRaised]:
         """So many instructions on the topic, each of a case of its own."""
-        producer = Producer({"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "log_level": 0})
         events = [self.instruction() for _ in range(number)]
+        self.send(events)
+        return events
+
+    def send(self, events: Iterable[TaskRaised]) -> None:
+        """These instructions onto the topic."""
+        producer = Producer({"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "log_level": 0})
         for event in events:
             producer.produce(self.tasks_topic, event.encode(), event.partitionkey.encode())
         assert producer.flush(60) == 0
-        return events
 
     def instruction(self) -> TaskRaised:
         """The next one, not yet on the topic."""
@@ -129,6 +151,23 @@ class ConnectorSite:
             ),
         )
 
+    def log(self) -> list[dict[str, Any]]:
+        """What its processes have said, oldest first."""
+        lines = self.log_file.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def last_words(self) -> str:
+        """What the process that ended last left in its log."""
+        return (self.folder / "connector.log").read_text(encoding="utf-8").splitlines()[-1]
+
+    def health(self, path: str) -> str:
+        """What the process that was started last answers at `/readyz` or `/metrics`; empty while it does not."""
+        ports = [line["health_port"] for line in self.log() if line["event"] == "connector runs"]
+        try:
+            return httpx.get(f"http://127.0.0.1:{ports[-1]}{path}").text if ports else ""
+        except httpx.TransportError:
+            return ""
+
     def forget_checkpoints(self) -> None:
         """Let the connector read everything from the beginning, as after a restored backup."""
         with closing(sqlite3.connect(self.folder / "edge.db")) as memory, memory:
@@ -140,17 +179,17 @@ class ConnectorSite:
         return [sys.executable, "-m", "hub", "--settings", str(self.folder / "hub.toml"), "connector", "run", self.name]
 
     @property
-    def log(self) -> Path:
+    def log_file(self) -> Path:
         """Where its output goes."""
         return self.folder / "connector.log"
 
     def start(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         """The connector's process; what it says goes to its log."""
-        with self.log.open("ab") as log:
+        with self.log_file.open("ab") as log:
             process = subprocess.Popen(
                 self.command,
                 cwd=ROOT,
-                env={**os.environ, **environment},
+                env=with_third_party({**os.environ, **environment}),
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

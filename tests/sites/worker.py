@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from sqlalchemy.pool import NullPool
 
 from hub import topics
+from hub.broker import nodes
 from hub.memory import tables
 from hub.memory.prepare import prepare
 from hub.memory.store import Partition
 from hub.routing.case import Case
+from hub.settings import KafkaSettings
 from schemas.envelope import Department, Event, Message
 from schemas.facts import Facts
 from schemas.references import case_reference
@@ -41,6 +44,21 @@ def until(fact: Callable[[], bool], within_s: float = WITHIN_S) -> None:
     while not fact():
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.05)
+
+
+@contextmanager
+def broker(folder: Path) -> Iterator[str]:
+    """The address of a Kafka of its own, without topics."""
+    yield nodes.start(folder).bootstrap
+    nodes.reset(folder)
+
+
+@contextmanager
+def kafka_with_topics(folder: Path) -> Iterator[str]:
+    """The address of a Kafka of its own, with the hub's topics."""
+    with broker(folder) as address:
+        topics.apply(KafkaSettings(partitions=PARTITIONS), address)
+        yield address
 
 
 class Tipping:
@@ -88,6 +106,7 @@ class Site:
         self.folder = folder
         self.kafka = kafka
         self.group = f"hub-{uuid4().hex[:8]}"
+        self.database_url = database_url
         self.engine = sqlalchemy.create_engine(database_url, poolclass=NullPool)
         self.producer = Producer(
             {
@@ -126,10 +145,16 @@ class Site:
             """
         )
 
-    @property
-    def command(self) -> list[str]:
-        """What runs the worker."""
-        return [sys.executable, "-m", "hub", "--settings", str(self.folder / "hub.toml"), "worker"]
+    def command(self, settings: Path | None = None) -> list[str]:
+        """What runs a worker, of the site's own settings file or another."""
+        return [sys.executable, "-m", "hub", "--settings", str(settings or self.folder / "hub.toml"), "worker"]
+
+    def settings_of(self, name: str, **more: object) -> Path:
+        """The settings file of a worker beside the first; `more` stands in its section."""
+        lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in {"name": name, **more}.items())
+        file = self.folder / f"{name}.toml"
+        file.write_text((self.folder / "hub.toml").read_text().replace("[worker]", f"[worker]\n{lines}"))
+        return file
 
     def _ends(self, topic: str) -> dict[int, int]:
         partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
@@ -196,6 +221,13 @@ class Site:
         """Wait until everything that is on the topic is applied."""
         until(lambda: self.progress() == sum(self._ends("case-events").values()), within_s)
 
+    @property
+    def database(self) -> Path | str:
+        """The worker's SQLite file, or the URL of its PostgreSQL."""
+        return (
+            Path(self.database_url.removeprefix("sqlite:///")) if "sqlite" in self.database_url else self.database_url
+        )
+
     def cases(self) -> dict[str, Case]:
         return {row.reference: Case.model_validate_json(row.body) for row in self.rows(tables.cases)}
 
@@ -204,11 +236,11 @@ class Site:
 
 
 class WorkerProcess:
-    """A running `hub worker`."""
+    """A running `hub worker`; of the site's own settings file, or another."""
 
-    def __init__(self, site: Site, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, site: Site, environment: Mapping[str, str] | None = None, settings: Path | None = None) -> None:
         self.process = subprocess.Popen(
-            site.command,
+            site.command(settings),
             cwd=ROOT,
             env={**os.environ, **(environment or {})},
             stdout=subprocess.PIPE,
@@ -252,3 +284,21 @@ class WorkerProcess:
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(WITHIN_S)
+
+
+@contextmanager
+def workers() -> Iterator[Callable[..., WorkerProcess]]:
+    """Starts workers; none outlives the test, and pytest shows what each said when it failed."""
+    started: list[WorkerProcess] = []
+
+    def start(site: Site, environment: Mapping[str, str], settings: Path | None = None) -> WorkerProcess:
+        started.append(WorkerProcess(site, environment, settings))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.kill()
+        print(*worker.log, *worker.lines.queue, sep="\n")  # noqa: T201 - as said
+        for pipe in (worker.process.stdout, worker.process.stderr):
+            assert pipe is not None
+            pipe.close()

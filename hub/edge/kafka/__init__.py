@@ -4,7 +4,18 @@ What comes back is plain data of our own, and what goes wrong is one of the hub'
 """
 
 from hub.edge.kafka.admin import ClusterFacts, TopicFacts, Topics, cluster_at, topics_of
+from hub.edge.kafka.follower import Follower
 from hub.edge.kafka.receiver import Receiver, read_all
 from hub.edge.kafka.sender import Sender
 
-__all__ = ["ClusterFacts", "Receiver", "Sender", "TopicFacts", "Topics", "cluster_at", "read_all", "topics_of"]
+__all__ = [
+    "ClusterFacts",
+    "Follower",
+    "Receiver",
+    "Sender",
+    "TopicFacts",
+    "Topics",
+    "cluster_at",
+    "read_all",
+    "topics_of",
+]

@@ -1,7 +1,7 @@
 """Reads records: as a member of a group for as long as it lasts, or once through whole topics."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -41,6 +41,8 @@ class Receiver:
                 group_instance_id=member,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
+                # What the producer of a transaction has taken back never was.
+                isolation_level="read_committed",
                 session_timeout_ms=_SESSION_MS,
                 # A member that started before its topic keeps an empty assignment until it sees the topic.
                 metadata_max_age_ms=5_000,
@@ -78,7 +80,7 @@ class Receiver:
             polled = self._consumer.poll(timeout_ms=round(within_s * 1000), max_records=at_most)
         except KafkaError as error:
             raise RestartMe(f"Reading from Kafka failed ({type(error).__name__}).") from error
-        return [_incoming(record) for records in polled.values() for record in records]
+        return [incoming(record) for records in polled.values() for record in records]
 
     def stay(self) -> None:
         """Show the group that this member lives, while what was read is still being worked on."""
@@ -93,6 +95,17 @@ class Receiver:
     def assigned(self) -> frozenset[tuple[str, int]]:
         """Topic and partition of all that is this member's now."""
         return frozenset((part.topic, part.partition) for part in self._consumer.assignment())
+
+    def behind(self) -> int:
+        """How many records of this member's partitions it was not given yet, as far as Kafka has told it."""
+        ends = ((part, self._consumer.highwater(part)) for part in self._consumer.assignment())
+        return sum(max(0, end - self._position(part)) for part, end in ends if end is not None)
+
+    def _position(self, part: Any) -> int:
+        try:
+            return int(self._consumer.position(part, timeout_ms=0))
+        except KafkaError:
+            return 1 << 62  # not known, so nothing is known to wait
 
     def commit(self, done: Iterable[Place]) -> bool:
         """Say that everything up to these places is done with; False where the group has moved on and it counts for nothing."""
@@ -132,8 +145,19 @@ class Receiver:
             return
 
 
-def read_all(settings: KafkaSettings, bootstrap: str, topics: Sequence[str]) -> Iterator[Incoming]:
+def read_all(
+    settings: KafkaSettings,
+    bootstrap: str,
+    topics: Sequence[str],
+    begin: Mapping[tuple[str, int], int] | None = None,
+) -> Iterator[Incoming]:
     """Every record of some topics from the first that is kept to the last there is now, partition by partition; joins no group.
+
+    Args:
+        settings: security.
+        bootstrap: where Kafka is.
+        topics: what to read; they must exist.
+        begin: offset at which to begin, by topic and partition, where not at the first.
 
     Raises:
         RestartMe: Kafka does not answer, or stops answering.
@@ -145,6 +169,7 @@ def read_all(settings: KafkaSettings, bootstrap: str, topics: Sequence[str]) -> 
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             allow_auto_create_topics=False,
             metrics_enabled=False,
         )
@@ -159,11 +184,14 @@ def read_all(settings: KafkaSettings, bootstrap: str, topics: Sequence[str]) -> 
             parts += [TopicPartition(topic, number) for number in sorted(numbers)]
         ends = consumer.end_offsets(parts)
         consumer.assign(parts)
+        for part in parts:
+            if (first := (begin or {}).get((part.topic, part.partition))) is not None:
+                consumer.seek(part, first)
         waiting = {part for part in parts if consumer.position(part) < ends[part]}
         heard_at = time.monotonic()
         while waiting:
             for part, records in consumer.poll(timeout_ms=1_000).items():
-                yield from (_incoming(record) for record in records if record.offset < ends[part])
+                yield from (incoming(record) for record in records if record.offset < ends[part])
                 heard_at = time.monotonic()
             if time.monotonic() - heard_at > ANSWER_WITHIN_S:
                 raise KafkaTimeoutError
@@ -174,6 +202,7 @@ def read_all(settings: KafkaSettings, bootstrap: str, topics: Sequence[str]) -> 
         consumer.close(autocommit=False)
 
 
-def _incoming(record: Any) -> Incoming:
+def incoming(record: Any) -> Incoming:
+    """A record of kafka-python as plain data."""
     place = Place(record.topic, record.partition, record.offset)
     return Incoming(place, record.key, record.value, tuple(record.headers), record.timestamp)

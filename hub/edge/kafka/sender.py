@@ -1,7 +1,7 @@
 """Sends records, and comes back when they are safe."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from kafka import KafkaProducer
@@ -13,12 +13,11 @@ from hub.edge.messages import Outgoing, Place
 from hub.errors import RestartMe
 from hub.failpoints import Failpoint, reach
 from hub.settings import KafkaSettings
+from schemas.topics import LARGEST_LETTER_BYTES
 
 _HOURS_MS = 12 * 60 * 60 * 1000
 _AT_ONCE = 5_000
 """Records that wait for their acknowledgement together: the producer itself bounds nothing."""
-_LARGEST = 2 * 1024 * 1024
-"""Bytes of a record, as a dead-letter topic takes it: the largest of any other topic with its reason beside it."""
 
 
 @lru_cache(maxsize=65_536)
@@ -53,7 +52,7 @@ class Sender:
                 enable_idempotence=True,
                 linger_ms=20,
                 batch_size=64 * 1024,
-                max_request_size=_LARGEST,
+                max_request_size=LARGEST_LETTER_BYTES,
                 compression_type="zstd",
                 # A batch that expires wedges an idempotent producer for good (kafka-python 3.0.12): it must never come to that.
                 delivery_timeout_ms=_HOURS_MS,
@@ -77,6 +76,24 @@ class Sender:
         for start in range(0, len(records), _AT_ONCE):
             places += self._send(records[start : start + _AT_ONCE])
         return places
+
+    def offer(self, record: Outgoing) -> Callable[[], bool]:
+        """Send a record that may be lost, and do not wait for it.
+
+        Returns:
+            Whether it has come to an end, one way or the other.
+        """
+        try:
+            future = self._producer.send(
+                record.topic,
+                value=record.value,
+                key=record.key,
+                headers=list(record.headers),
+                partition=0 if record.key is None else partition_of(record.key, self._partitions),
+            )
+        except (KafkaError, ValueError):
+            return lambda: True
+        return lambda: bool(future.is_done)
 
     def _send(self, records: Sequence[Outgoing]) -> list[Place]:
         deadline = time.monotonic() + self._within_s

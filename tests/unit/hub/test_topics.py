@@ -59,9 +59,19 @@ def test_another_retention_is_set_right_and_does_not_stop_the_worker() -> None:
 
 
 def test_a_setting_nobody_asked_for_is_left_alone() -> None:
-    there = THERE | {FIRST.name: replace(FIRST, configs=dict(FIRST.configs) | {"max.message.bytes": "2000000"})}
+    there = THERE | {FIRST.name: replace(FIRST, configs=dict(FIRST.configs) | {"segment.ms": "3600000"})}
 
     assert topics.plan(WANTED, there) == ()
+
+
+def test_compaction_is_set_right_and_stops_the_worker_until_it_is() -> None:
+    there = THERE | {FIRST.name: replace(FIRST, configs=dict(FIRST.configs) | {"cleanup.policy": "compact,delete"})}
+
+    (step,) = topics.plan(WANTED, there)
+    (why,) = topics.differences(WANTED, there)
+
+    assert step.action is Action.CONFIGURE
+    assert why.startswith("case-events is compacted: of the records of a key Kafka keeps the last")
 
 
 def test_another_number_of_partitions_is_never_changed_and_stops_the_worker() -> None:

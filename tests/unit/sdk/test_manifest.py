@@ -1,8 +1,16 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from connectors.sdk import ConfigurationError, load_manifest
+from connectors.sdk import (
+    ConfigurationError,
+    ConnectorSettings,
+    LegacyRecord,
+    SourceConnector,
+    load_manifest,
+    manifest_of,
+)
 
 GOOD = """
 name = "card_index"
@@ -35,6 +43,17 @@ speaks_every_s = 60
         ('"home-check"', '"home-chek"', "tasks.0: Input should be 'home-check'"),
         ("[reads.cards]", "[reads.Cards]", "lower-case words joined by hyphens"),
         ("speaks_every_s = 60", "", "reads.cards.speaks_every_s: missing: How often it should have something new"),
+        (
+            "speaks_every_s = 60",
+            'speaks_every_s = 60\nspeaks = "office hours"',
+            "reads.cards.speaks: hours read like: always",
+        ),
+        ("[reads.cards]", "[reads.tasks]", "no dataset is called tasks"),
+        (
+            "speaks_every_s = 60",
+            "speaks_every_s = 60\nheld_beyond = 2",
+            "reads.cards.held_beyond: Input should be less",
+        ),
         ('name = "card_index"', "name = ", "not TOML"),
     ],
 )
@@ -60,3 +79,31 @@ def test_a_connector_that_neither_reads_nor_writes_is_none(tmp_path: Path) -> No
 def test_a_folder_without_a_manifest_says_what_belongs_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"a connector's folder holds a manifest\.toml"):
         load_manifest(tmp_path / "manifest.toml")
+
+
+class Cards(SourceConnector[ConnectorSettings]):
+    """Neither reads changes nor full extracts."""
+
+    def check(self) -> None:
+        """It is always there."""
+
+    def translate(self, record: LegacyRecord) -> Any:
+        return ()
+
+
+@pytest.mark.parametrize(
+    ("delivers", "said"),
+    [
+        ("", "cards delivers changes, but Cards has no method read"),
+        ('delivers = "full extracts"\n', "cards delivers full extracts, but Cards has no method extract"),
+    ],
+)
+def test_a_connector_has_the_method_that_its_datasets_want(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, delivers: str, said: str
+) -> None:
+    text = GOOD.replace('tasks = ["home-check"]\neffect_class = "A"\n', "")
+    (tmp_path / "manifest.toml").write_text(text + delivers, encoding="utf-8")
+    monkeypatch.setattr("inspect.getfile", lambda _: str(tmp_path / "connector.py"))
+
+    with pytest.raises(ConfigurationError, match=said):
+        manifest_of(Cards)

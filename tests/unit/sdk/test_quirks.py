@@ -167,6 +167,20 @@ def test_a_file_in_another_encoding_breaks_the_contract() -> None:
         EncodingQuirk(encoding="us-ascii").decode("Zoë".encode("cp1252"), "RESULTS.CSV")
 
 
+def test_a_byte_of_no_character_is_marked_and_a_mark_of_another_encoding_refused() -> None:
+    declared = EncodingQuirk(encoding="utf-8")
+
+    whole, spoilt = declared.decode_marked(
+        "\ufeff李;Si\ufffdn".encode().replace("\ufffd".encode(), b"\xe2"), "RESULTS.CSV"
+    ).split(";")
+
+    assert (whole, EncodingQuirk.is_marked(whole), EncodingQuirk.is_marked(spoilt)) == ("李", False, True)
+    with pytest.raises(ContractBroken, match=r"RESULTS.CSV: begins with the mark of utf-8, not of cp1252"):
+        EncodingQuirk().decode("Zoë".encode("utf-8-sig"), "RESULTS.CSV")
+    with pytest.raises(ContractBroken, match=r"RESULTS.CSV: not utf-16 text"):
+        EncodingQuirk(encoding="utf-16").decode_marked(b"odd", "RESULTS.CSV")
+
+
 def test_a_poll_looks_back() -> None:
     assert OverlapQuirk(overlap_s=60).since(datetime(2026, 11, 3, 9, 0, tzinfo=UTC)) == datetime(
         2026, 11, 3, 8, 59, tzinfo=UTC

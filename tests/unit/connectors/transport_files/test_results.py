@@ -1,15 +1,19 @@
 """Results files repeat days, arrive late, half or broken; every row is heard once and none is lost."""
 
+import io
 import json
+from datetime import UTC, datetime
 
 import pytest
 
-from connectors.sdk import LegacyRecord, TranslationError
+from connectors.sdk import ContractBroken, LegacyRecord, TranslationError
 from connectors.transport_files.mapping import said_by
 from connectors.transport_files.results import BrokenFile, Found, Seen
 from connectors.transport_files.rules import FileRules
 
 RULES = FileRules()
+MIDNIGHT = int(datetime(2026, 11, 3, tzinfo=UTC).timestamp())
+Records = tuple[LegacyRecord, ...]
 HEADER = (
     "Booking No",
     "Your Ref",
@@ -34,17 +38,21 @@ def csv_of(*rows: dict[str, str], header: tuple[str, ...] = HEADER, counted: int
     return ("\r\n".join(lines) + "\r\n" + end).encode("cp1252")
 
 
-def read(seen: Seen, hour: int, content: bytes, *, may_grow: bool = False) -> tuple[LegacyRecord, ...]:
+def file_of(hour: int, content: bytes, *, arrives: int | None = None) -> Found:
+    """A file that was made at a certain hour in November; it arrives then, or later."""
+    return Found(f"RESULTS_20261103_{hour:02}0000.csv", len(content), MIDNIGHT + 3600 * (arrives or hour))
+
+
+def read(seen: Seen, hour: int, content: bytes, *, may_grow: bool = False, arrives: int | None = None) -> Records:
     """Read a file of a certain hour."""
-    file = Found(f"RESULTS_20261103_{hour:02}0000.csv", len(content), hour * 3600)
-    return seen.news(file, content, RULES, may_grow=may_grow)
+    return seen.news(file_of(hour, content, arrives=arrives), io.BytesIO(content), RULES, may_grow=may_grow).records
 
 
-def heard(records: tuple[LegacyRecord, ...]) -> list[str]:
+def heard(records: Records) -> list[str]:
     return [f"{record.key} {record.values['status']}" for record in records]
 
 
-def reason(records: tuple[LegacyRecord, ...]) -> str:
+def reason(records: Records) -> str:
     (record,) = records
     with pytest.raises(TranslationError) as caught:
         said_by(record, RULES)
@@ -112,10 +120,10 @@ def test_a_line_break_inside_a_quoted_name_is_part_of_the_name() -> None:
         (b"", "its last line is no trailer"),
         (csv_of(row("TB1", "ACC"))[:-12], "its last line is no trailer"),
         (csv_of(row("TB1", "ACC"), counted=2), "its trailer gives another number of rows"),
-        (csv_of(row("TB1", "ACC"), header=HEADER[1:]), "no header line with every name in columns"),
-        (csv_of(row("TB1", "ACC")).split(b"\r\n", 1)[1], "no header line with every name in columns"),
-        (b"TRAILER,0", "no header line with every name in columns"),
-        (csv_of(row("TB1", "ACC")).replace(b"Zo", b"\x81"), "not in the declared encoding"),
+        (csv_of(row("TB1", "ACC")).split(b"\r\n", 1)[1], "no header line with the names in columns"),
+        (b"TRAILER,0", "no header line with the names in columns"),
+        (csv_of(row("TB1", "ACC")).decode("cp1252").encode("utf-16"), "not in the declared encoding"),
+        (csv_of(row("TB1", "ACC")).decode("cp1252").encode("utf-16-le"), "not in the declared encoding"),
     ],
 )
 def test_a_broken_file_is_set_aside_with_its_name_and_the_next_one_heals_it(content: bytes, said: str) -> None:
@@ -131,17 +139,73 @@ def test_a_bad_row_is_set_aside_alone() -> None:
     first, bad, last = read(Seen(), 9, content)
 
     assert heard((first, last)) == ["TB1 ACC", "TB3 ACC"]
-    assert "RESULTS_20261103_090000.csv, row 2: this row has not one value for each header" in reason((bad,))
+    assert "RESULTS_20261103_090000.csv, line 3: this row has not one value for each header" in reason((bad,))
 
 
-def test_a_file_that_may_still_grow_is_left_for_the_next_look() -> None:
-    seen, whole = Seen(), csv_of(row("TB1", "ACC"))
+def test_a_line_that_is_far_too_long_is_set_aside_alone() -> None:
+    content = csv_of(row("TB1", "ACC"), row("TB2", "ACC", name="x" * 300_000), row("TB3", "ACC"))
 
-    with pytest.raises(BrokenFile):
-        read(seen, 9, whole[:-12], may_grow=True)
+    first, bad, last = read(Seen(), 9, content)
+
+    assert heard((first, last)) == ["TB1 ACC", "TB3 ACC"]
+    assert "line 3: this row has not one value for each header, or is far too long" in reason((bad,))
+
+
+def test_a_row_with_a_byte_of_no_character_is_set_aside_alone_once_though_ten_files_repeat_it() -> None:
+    seen, content = Seen(), csv_of(row("TB1", "ACC"), row("TB2", "ACC", name="Zo#"), row("TB3", "ACC"))
+
+    first, bad, last = read(seen, 9, content.replace(b"#", b"\x81"))
+
+    assert heard((first, last)) == ["TB1 ACC", "TB3 ACC"]
+    assert "RESULTS_20261103_090000.csv, line 3: a byte of this row is none of the declared encoding" in reason((bad,))
+    assert read(seen, 10, content.replace(b"#", b"\x81") + b"\r\n") == ()
+
+
+def test_a_row_that_cannot_be_understood_is_named_by_the_line_it_begins_in() -> None:
+    content = csv_of(
+        row("TB1", "ACC", name='"Zoë\r\nThistle"'), row("TB2", "ACC"), row("TB3", "Q7", name='"two\nlines"')
+    )
+
+    *_, unknown = read(Seen(), 9, content.replace(b"TB2", b"\r\nTB2"))
+
+    assert reason((unknown,)).startswith("RESULTS_20261103_090000.csv, line 6: results: the status code")
+
+
+def test_a_file_that_may_still_grow_is_left_for_the_next_look_wherever_it_ends() -> None:
+    seen, whole = Seen(), csv_of(*(row(f"TB{number}", "ACC") for number in range(12)))
+
+    for length in range(len(whole) - len("\r\n")):
+        with pytest.raises(BrokenFile):
+            read(seen, 9, whole[:length], may_grow=True)
 
     assert seen == Seen()
-    assert heard(read(seen, 9, whole)) == ["TB1 ACC"]
+    assert len(read(seen, 9, whole)) == 12
+
+
+def test_a_file_whose_columns_have_changed_waits_where_it_is_and_names_them() -> None:
+    seen, renamed = Seen(), csv_of(row("TB1", "ACC")).replace(b"Status Time", b"Status At")
+
+    with pytest.raises(
+        ContractBroken, match="not one column Status Time; columns that no setting names: Passenger, Status At"
+    ):
+        read(seen, 9, renamed)
+    with pytest.raises(ContractBroken, match="not one column Reason"):
+        read(seen, 9, csv_of(row("TB1", "ACC"), header=HEADER[:-1]))
+    with pytest.raises(ContractBroken, match="not one column Status;"):
+        read(seen, 9, csv_of(row("TB1", "ACC"), header=(*HEADER, "Status")))
+
+    assert seen == Seen()
+
+
+def test_a_column_that_was_not_there_before_is_not_read_and_remarked_upon_once() -> None:
+    seen = Seen()
+    said: list[str] = []
+
+    for hour, header in ((9, HEADER), (10, (*HEADER, "Driver")), (11, (*HEADER, "Driver"))):
+        content = csv_of(row(f"TB{hour}", "ACC") | {"Driver": "somebody"}, header=header)
+        said += seen.news(file_of(hour, content), io.BytesIO(content), RULES, may_grow=False).remarks
+
+    assert said == ["RESULTS_20261103_100000.csv has a column Driver that no file had before; it is not read."]
 
 
 def test_the_same_content_under_another_name_says_nothing_new() -> None:
@@ -161,6 +225,38 @@ def test_a_late_older_file_does_not_make_the_newer_rows_news_again() -> None:
     assert heard(read(seen, 10, csv_of(row("TB1", "SCH")))) == ["TB1 SCH"]
 
     assert heard(read(seen, 12, csv_of(row("TB1", "CMP"), row("TB2", "ACC")))) == ["TB2 ACC"]
+
+
+def test_a_late_file_says_only_what_no_file_has_said() -> None:
+    seen = Seen()
+
+    read(seen, 9, csv_of(row("TB1", "ACC")))
+    read(seen, 11, csv_of(row("TB1", "CMP")))
+    late = read(seen, 10, csv_of(row("TB1", "ACC"), row("TB1", "SCH")), arrives=13)
+
+    assert heard(late) == ["TB1 SCH"]
+    assert read(seen, 12, csv_of(row("TB1", "CMP"))) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "modified", "made"),
+    [
+        ("RESULTS_20261025_013000.csv", "2026-10-25T00:30:02", "2026-10-25T00:30:00"),  # summer time's half past one
+        (
+            "RESULTS_20261025_013000.csv",
+            "2026-10-25T01:29:58",
+            "2026-10-25T01:29:58",
+        ),  # winter's, a server's clock behind
+        ("RESULTS_20261103_090000.csv", "2026-11-04T07:00:00", "2026-11-03T09:00:00"),  # a day late
+        ("RESULTS_20301103_090000.csv", "2026-11-04T07:00:00", "2026-11-04T07:00:00"),  # a wrong clock
+    ],
+)
+def test_a_file_goes_by_its_own_date_and_never_after_it_arrived(name: str, modified: str, made: str) -> None:
+    def seconds(text: str) -> int:
+        return int(datetime.fromisoformat(f"{text}+00:00").timestamp())
+
+    assert Found(name, 1, seconds(modified)).made(RULES) == seconds(made)
+    assert Found("README.txt", 1, seconds(modified)).made(RULES) is None
 
 
 def test_a_file_replaced_under_its_name_is_read_again() -> None:
@@ -184,7 +280,7 @@ def test_files_older_than_the_overlap_are_forgotten_with_their_rows() -> None:
     read(seen, 9, csv_of(row("TB1", "ACC")))
     read(seen, 11, csv_of(row("TB2", "ACC")))
 
-    assert seen.looks_back(3600) == 36_000
+    assert seen.looks_back(3600) == MIDNIGHT + 36_000
     assert (list(seen.files), list(seen.rows)) == (["RESULTS_20261103_110000.csv"], ["TB2"])
 
 

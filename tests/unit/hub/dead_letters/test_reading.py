@@ -7,10 +7,10 @@ def lying(letter_headers: Headers, offset: int, *, value: bytes | None = b"{}", 
     return Incoming(Place("housing-tasks-dlq", 1, offset), b"key", value, letter_headers, at_ms or 1000 + offset)
 
 
-def of_topic(offset: int, attempt: int = 1) -> Headers:
+def of_topic(offset: int, attempt: int = 1, first: int | None = None) -> Headers:
     return dead_letter(
         code="unmapped-code", reason="No code.", topic="housing-tasks", partition=1, offset=offset, component="universal_housing",
-        key=b"key", value=b"{}", attempt=attempt,
+        key=b"key", value=b"{}", attempt=attempt, first=first,
     ).headers  # fmt: skip
 
 
@@ -45,6 +45,39 @@ def test_a_record_that_dies_again_after_it_was_mended_is_open_again() -> None:
     assert [letter.id for letter in found] == ["housing-tasks-dlq/1/2"]
 
 
+def test_a_record_that_was_sent_again_and_died_has_one_letter_in_its_first_place() -> None:
+    found = open_letters([lying(of_topic(6), 0), lying(of_topic(5), 1), lying(of_topic(9, attempt=2, first=5), 2)])
+
+    assert [(letter.id, letter.attempt) for letter in found] == [
+        ("housing-tasks-dlq/1/2", 2),
+        ("housing-tasks-dlq/1/0", 1),
+    ]
+
+
+def test_a_marker_of_an_earlier_try_says_nothing_of_the_next() -> None:
+    replayed = settled("housing-tasks/1/5", "replayed", "dead-letters", first="housing-tasks/1/5")
+
+    found = open_letters(
+        [lying(of_topic(5), 0), lying(of_topic(9, attempt=2, first=5), 1), lying(replayed, 2, value=None)]
+    )
+
+    assert [letter.id for letter in found] == ["housing-tasks-dlq/1/1"]
+
+
+def test_a_marker_of_the_last_try_settles_the_earlier_letters_too() -> None:
+    applied = settled("housing-tasks/1/9", "applied", "worker", first="housing-tasks/1/5")
+
+    assert open_letters([lying(of_topic(5), 0), lying(applied, 1, value=None)]) == []
+
+
+def test_letters_of_a_topic_that_is_read_again_from_its_beginning_are_open_until_they_are_settled_again() -> None:
+    applied = settled("housing-tasks/1/9", "applied", "worker", first="housing-tasks/1/5")
+    lived = [lying(of_topic(5), 0), lying(applied, 1, value=None)]
+
+    assert [letter.id for letter in open_letters([*lived, lying(of_topic(5), 2)])] == ["housing-tasks-dlq/1/2"]
+    assert open_letters([*lived, lying(of_topic(5), 2), lying(applied, 3, value=None)]) == []
+
+
 def test_letters_come_in_the_order_of_their_sources() -> None:
     found = open_letters([lying(of_topic(9), 0), lying(of_topic(2), 1)])
     assert [letter.source.offset for letter in found if letter.source] == [2, 9]
@@ -58,7 +91,7 @@ def test_a_replay_sends_the_same_bytes_to_the_source_and_counts() -> None:
         "housing-tasks",
         b"key",
         b"{broken",
-        (("content-type", b"application/cloudevents+json"), ("attempt", b"2")),
+        (("content-type", b"application/cloudevents+json"), ("attempt", b"2"), ("first", b"housing-tasks/1/7")),
     )
 
 

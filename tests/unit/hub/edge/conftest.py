@@ -1,17 +1,21 @@
 """The edge without a broker: what runners send is kept in a list, what they remember in a SQLite file."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Signal
 from typing import Any, cast
 
 import pytest
 
+from hub.dead_letters.rate import Rate
+from hub.edge.aside import Aside
 from hub.edge.condition import Conditions
 from hub.edge.memory import EdgeMemory, open_engine
 from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.source_runner import Edge
+from hub.edge.speech import Speech
 from hub.edge.wrapping import Speaker
 from schemas.envelope import Department
 
@@ -34,13 +38,30 @@ def posted() -> Posted:
     return Posted()
 
 
+class Clock:
+    """Seconds since 1970, as a test has them."""
+
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def edge(tmp_path: Path, posted: Posted) -> Iterator[Edge]:
+def clock() -> Clock:
+    """By which the edge counts what it sets aside."""
+    return Clock()
+
+
+@pytest.fixture
+def edge(tmp_path: Path, posted: Posted, clock: Clock) -> Iterator[Edge]:
     """What the runners of a housing connector share."""
     engine = open_engine(f"sqlite:///{tmp_path / 'edge.db'}", "register")
     yield Edge(
         speaker=Speaker("E06000999", b"not-a-real-council-key", "register", Department.HOUSING),
         memory=EdgeMemory(engine, "register"),
+        speech=Speech(engine, "register", ["jobs"], datetime.now(UTC)),
+        aside=Aside(engine, "register", Rate(10_000, clock)),
         sender=cast("Any", posted),
         conditions=Conditions(["tasks", "jobs"]),
         metrics=ConnectorMetrics(),

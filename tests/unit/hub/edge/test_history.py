@@ -3,7 +3,7 @@
 import pytest
 
 from hub.edge.history import History
-from hub.edge.memory import EffectRow, Kind, State
+from hub.edge.ledger import EffectRow, Kind, State
 from schemas.tasks import TaskStatus
 
 _ENDED = {
@@ -31,7 +31,7 @@ def test_where_all_before_it_has_ended_an_instruction_waits_for_nothing(kind: Ki
 
 
 @pytest.mark.parametrize("kind", Kind)
-@pytest.mark.parametrize("state", ["intent", "aside", "unknown"])
+@pytest.mark.parametrize("state", ["intent", "sent", "aside", "in-doubt", "unknown"])
 def test_an_instruction_waits_for_each_before_it_of_which_nobody_knows_what_became(kind: Kind, state: str) -> None:
     assert len(before(kind, f"raised applied, changed {state}").open) == 1
 
@@ -43,12 +43,12 @@ def test_an_instruction_waits_for_each_before_it_of_which_nobody_knows_what_beca
         ("raised aside, changed aside", True),
         ("raised rejected, changed aside", True),
         ("raised applied, withdrawn applied, raised aside", True),
-        ("raised unknown", False),
+        ("raised in-doubt", False),
         ("raised intent", False),
-        ("raised aside, changed unknown", False),
+        ("raised aside, changed in-doubt", False),
         ("raised applied, changed aside", False),
         ("raised applied, withdrawn aside, raised aside", False),
-        ("raised unknown, withdrawn aside, raised aside", False),
+        ("raised in-doubt, withdrawn aside, raised aside", False),
     ],
 )
 def test_a_withdrawal_settles_what_lies_aside_only_where_nothing_of_it_can_be_there(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.edge.process import choose
+from hub.edge.choice import choose
 from hub.errors import ConfigurationError
 from hub.settings import HubSettings, load
 from schemas.tasks import Work
@@ -74,3 +74,38 @@ def test_a_table_whose_connector_is_not_installed_here_stands_in_nobodys_way(tmp
     file.write_text(file.read_text() + '[connectors.repairs]\nconnector = "not_installed_here"\n')
 
     assert choose(load(file), "housing_north").manifest.tasks
+
+
+def test_a_council_says_how_its_own_feeds_speak_and_what_it_does_not_name_stays(tmp_path: Path) -> None:
+    here = settings(tmp_path, "tasks = []\nreads = { works-orders = { speaks_every_s = 7200, at_least_a_day = 20 } }")
+
+    own, shipped = choose(here, "housing_north").manifest.reads, choose(here, "housing_south").manifest.reads
+
+    assert (own["works-orders"].speaks_every_s, own["works-orders"].at_least_a_day) == (7200, 20)
+    assert own["works-orders"].title == shipped["works-orders"].title
+    assert own["tenancies"] == shipped["tenancies"]
+
+
+@pytest.mark.parametrize(
+    ("reads", "said"),
+    [
+        (
+            "{ works-order = { speaks_every_s = 60 } }",
+            "reads.works-order]: universal_housing reads no such dataset; did you mean",
+        ),
+        ("{ works-orders = { speak_every_s = 60 } }", 'speak_every_s: no such setting; did you mean "speaks_every_s"?'),
+        ('{ works-orders = { speaks = "mornings" } }', "speaks: hours read like: always, every day 06:00-22:00"),
+        (
+            "{ works-orders = { at_least_a_day = 9, at_most_a_day = 8 } }",
+            "at_least_a_day is 9, more than at_most_a_day, which is 8",
+        ),
+    ],
+)
+def test_what_cannot_be_said_of_a_feed_is_refused_in_words(tmp_path: Path, reads: str, said: str) -> None:
+    wrong = settings(tmp_path, f"tasks = []\nreads = {reads}")
+
+    with pytest.raises(ConfigurationError) as caught:
+        choose(wrong, "housing_north")
+
+    assert "[connectors.housing_north.reads." in str(caught.value)
+    assert said in str(caught.value)

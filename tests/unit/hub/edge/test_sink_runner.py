@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from connectors.sdk import (
     ConnectorSettings,
+    ContractBroken,
     Effect,
     EffectClass,
     Instruction,
@@ -22,12 +23,16 @@ from connectors.sdk import (
     SinkConnector,
     UnmappedCode,
 )
+from hub.dead_letters.rate import Rate
 from hub.edge import sink_runner
-from hub.edge.memory import Kind, State
+from hub.edge.aside import Aside
+from hub.edge.ledger import Kind, State
 from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.sink_runner import SinkRunner
 from hub.edge.source_runner import Edge
 from hub.errors import RestartMe
+from schemas.cases import Discard, RecordDiscarded
+from schemas.effects import EffectUncertain, SettledTask, TaskSettled
 from schemas.envelope import Department, output_id
 from schemas.references import case_reference
 from schemas.tasks import (
@@ -40,10 +45,12 @@ from schemas.tasks import (
     TaskWithdrawn,
     Work,
 )
+from schemas.topics import CASE_EVENTS
 
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 CASE = case_reference(NOW, "one")
 ACCEPTED, REJECTED, CANCELLED = TaskStatus.ACCEPTED, TaskStatus.REJECTED, TaskStatus.CANCELLED
+COMPLETED = TaskStatus.COMPLETED
 
 
 class Register(SinkConnector[ConnectorSettings]):
@@ -122,10 +129,17 @@ class Topic:
         self.committed = -1
         self.given_away = False
 
-    def put(self, *instructions: Instruction) -> None:
+    def put(self, *instructions: Instruction | TaskSettled) -> None:
         for each in instructions:
             place = Place("housing-tasks", 0, len(self._records))
-            self._records.append(Incoming(place, CASE.encode(), each.encode()))
+            self._records.append(Incoming(place, each.partitionkey.encode(), each.encode()))
+
+    def put_raw(self, value: bytes, key: str = CASE, first: int | None = None) -> int:
+        """A record as it is, perhaps replayed; where it stands."""
+        offset = len(self._records)
+        headers = () if first is None else (("attempt", b"1"), ("first", f"housing-tasks/0/{first}".encode()))
+        self._records.append(Incoming(Place("housing-tasks", 0, offset), key.encode(), value, headers))
+        return offset
 
     def poll(self, within_s: float, at_most: int) -> list[Incoming]:
         batch, self._read = self._records[self._read :], len(self._records)
@@ -135,6 +149,9 @@ class Topic:
 
     def assigned(self) -> set[tuple[str, int]]:
         return set() if self.given_away else {("housing-tasks", 0)}
+
+    def behind(self) -> int:
+        return 0
 
     def stay(self) -> None:
         """It does."""
@@ -167,7 +184,7 @@ class Hub:
             | facts
         )
 
-    def give(self, *instructions: Instruction) -> None:
+    def give(self, *instructions: Instruction | TaskSettled) -> None:
         """Put instructions on the topic and have them taken to their end."""
         self.topic.put(*instructions)
         self.edge.stop.clear()
@@ -184,9 +201,9 @@ class Hub:
 
     def reports(self) -> list[TaskStatusChanged]:
         return [
-            TaskStatusChanged.model_validate_json(record.value or b"")
+            event
             for record in self._posted.records
-            if record.topic == "case-events"
+            if record.topic == "case-events" and isinstance(event := CASE_EVENTS.read(record.value), TaskStatusChanged)
         ]
 
     def letters(self) -> list[str]:
@@ -205,19 +222,24 @@ class Hub:
     def unfinished(self) -> int:
         return len(self.edge.memory.unfinished())
 
+    def doubts(self) -> list[EffectUncertain]:
+        """Everything of which the hub heard that nobody knows whether it arrived, in order."""
+        events = [CASE_EVENTS.read(record.value) for record in self._posted.records if record.topic == "case-events"]
+        return [event for event in events if isinstance(event, EffectUncertain)]
+
 
 @pytest.fixture
 def hub(edge: Edge, posted: Any) -> Hub:
     return Hub(edge, posted)
 
 
-def envelope(minutes: int) -> dict[str, Any]:
+def envelope(minutes: int, case: str = CASE) -> dict[str, Any]:
     at = NOW + timedelta(minutes=minutes)
     return {
         "id": uuid4(),
         "source": "/E06000999/worker",
-        "correlationid": CASE,
-        "partitionkey": CASE,
+        "correlationid": case,
+        "partitionkey": case,
         "council": "E06000999",
         "time": at,
         "effectiveat": at,
@@ -229,8 +251,8 @@ TASK = Task(
 )
 
 
-def raised(minutes: int = 0, task: str = "check-home") -> TaskRaised:
-    return TaskRaised(data=TASK.model_copy(update={"task": task}), **envelope(minutes))
+def raised(minutes: int = 0, task: str = "check-home", case: str = CASE) -> TaskRaised:
+    return TaskRaised(data=TASK.model_copy(update={"task": task}), **envelope(minutes, case))
 
 
 def changed(minutes: int = 1) -> TaskChanged:
@@ -579,3 +601,270 @@ def test_an_instruction_waits_while_the_legacy_system_is_away_and_goes_in_when_i
     assert hub.said() == [(ACCEPTED, False)]
     assert len(hub.register.tried) == 4
     assert hub.topic.committed == 0
+
+
+OTHER = case_reference(NOW, "other")
+
+
+def discarded(first: int) -> bytes:
+    data = Discard(record=f"housing-tasks/0/{first}", by="Jo Field", why="Nobody can read it")
+    return RecordDiscarded(data=data, **envelope(5)).encode()
+
+
+def test_behind_a_record_that_cannot_be_read_the_instructions_of_its_case_wait_and_of_no_other(hub: Hub) -> None:
+    hub.topic.put_raw(b"{")
+    waits, flows = raised(task="check-bath"), raised(case=OTHER)
+
+    hub.give(waits, flows)
+
+    assert hub.letters() == ["not-json", "parked"]
+    assert list(hub.register.written) == [flows.id.hex]
+    assert dict(hub.dead()[1].headers)["attempt"] == b"0"
+
+
+def test_what_waits_for_a_record_that_was_fixed_goes_in_behind_it(hub: Hub) -> None:
+    hub.topic.put_raw(b"{")
+    first, second = raised(), changed()
+    hub.give(second)
+
+    hub.topic.put_raw(first.encode(), first=0)
+    hub.topic.put_raw(second.encode(), first=1)
+    hub.give(third := changed(2))
+
+    assert list(hub.register.written) == [each.id.hex for each in (first, second, third)]
+    assert hub.letters() == ["not-json", "parked"]
+
+
+def test_an_instruction_that_is_replayed_before_what_it_waits_for_waits_again(hub: Hub) -> None:
+    hub.topic.put_raw(b"{")
+    hub.give(second := raised())
+
+    hub.topic.put_raw(second.encode(), first=1)
+    hub.give()
+
+    assert hub.letters() == ["not-json", "parked", "parked"]
+    assert dict(hub.dead()[2].headers)["first"] == b"housing-tasks/0/1"
+    assert hub.register.written == {}
+
+
+def test_when_an_unreadable_record_is_discarded_its_case_goes_on(hub: Hub) -> None:
+    hub.topic.put_raw(b"{")
+    hub.give()
+
+    hub.topic.put_raw(discarded(0), first=0)
+    hub.give(later := raised())
+
+    assert list(hub.register.written) == [later.id.hex]
+
+
+def test_a_record_that_cannot_be_read_under_no_case_parks_nothing(hub: Hub) -> None:
+    hub.topic.put_raw(b"{", key="no case")
+
+    hub.give(raised())
+
+    assert hub.letters() == ["not-json"]
+    assert len(hub.register.written) == 1
+
+
+def test_past_the_rate_a_sink_stands_still_before_the_next_record_and_goes_on_from_there(
+    hub: Hub, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.edge.aside.rate.at_most = 2
+    for _ in range(3):
+        hub.topic.put_raw(b"{", key="no case")
+    seen = []
+
+    def waits(_self: Any, wait_s: float) -> None:
+        seen.append((wait_s, len(hub.letters()), hub.edge.conditions.ready()))
+        clock.now += wait_s
+
+    monkeypatch.setattr(SinkRunner, "_wait", waits)
+    hub.give(raised())
+
+    ((wait_s, letters, ready),) = seen
+    assert (wait_s, ready.ok) == (60, False)
+    assert "2 records were set aside within a minute" in ready.reason
+    assert letters == 0, "nothing was said of the third"
+    assert hub.letters() == ["not-json"] * 3
+    assert len(hub.register.written) == 1
+
+
+def test_a_sink_that_is_started_again_and_again_sets_no_more_aside(hub: Hub, edge: Edge, clock: Any) -> None:
+    edge.aside.count(2)
+
+    again = Aside(edge.memory._engine, "register", Rate(2, clock))
+
+    assert again.rate.room() == 0
+
+
+@pytest.fixture
+def opaque(edge: Edge, posted: Any) -> Hub:
+    """A register of class D: it keeps no key of ours and cannot be searched."""
+    hub = Hub(edge, posted, EffectClass.D)
+    hub.register.when_looking = [fails(AssertionError("nobody can look"))] * 99
+    return hub
+
+
+def settled(of: Instruction, status: TaskStatus | None, reference: str | None = None, minutes: int = 9) -> TaskSettled:
+    data = SettledTask(
+        task=of.data.task,
+        raising=of.data.raising,
+        revision=of.data.revision,
+        department=Department.HOUSING,
+        work=Work.HOME_CHECK,
+        effect=of.id,
+        status=status,
+        reference=reference,
+    )
+    return TaskSettled(data=data, **envelope(minutes))
+
+
+GOES_WRONG = {
+    "silence": OutcomeUnknown("The form took 412 bytes and did not answer."),
+    "reset": ConnectionResetError("by peer"),
+    "time-out": TimeoutError("timed out"),
+    "defect": ValueError("Ada Invented"),
+    "broken promise": ContractBroken("The form answered in Welsh."),
+}
+
+
+@pytest.mark.parametrize("error", GOES_WRONG.values(), ids=GOES_WRONG)
+@pytest.mark.parametrize("when", ["before_write", "after_write"])
+def test_what_left_and_was_not_answered_is_never_sent_again_and_its_case_hears_so(
+    opaque: Hub, when: str, error: Exception
+) -> None:
+    first = raised()
+    setattr(opaque.register, when, [fails(error)])
+
+    opaque.give(first)
+    opaque.give(first)
+
+    (doubt, again) = opaque.doubts()
+    assert doubt == again
+    assert (doubt.data.effect, doubt.data.means, doubt.causationid) == (first.id, COMPLETED, first.id)
+    named = isinstance(error, OutcomeUnknown | ContractBroken)
+    assert doubt.data.evidence == (str(error) if named else f"{type(error).__name__} in the connector's apply.")
+    assert (opaque.said(), opaque.letters(), opaque.unfinished()) == ([], [], 0)
+    assert opaque.states("check-home") == [State.UNKNOWN]
+    assert len(opaque.register.tried) == 1
+
+
+def test_while_the_system_is_away_nothing_has_left_and_a_crash_leaves_no_doubt(opaque: Hub) -> None:
+    first = raised()
+    opaque.register.before_write = [fails(RetryLater("The line is dead.")), opaque_stops(opaque)]
+    opaque.give(first)
+    assert opaque.states("check-home") == [State.INTENT]
+
+    opaque.give()
+
+    assert opaque.said() == [(ACCEPTED, False)]
+    assert opaque.doubts() == []
+
+
+def opaque_stops(hub: Hub) -> Callable[[], object]:
+    def stops() -> None:
+        hub.edge.stop.set()
+        raise RetryLater("The line is dead.")
+
+    return stops
+
+
+def test_a_process_that_ended_with_an_instruction_on_its_way_leaves_it_unknown(opaque: Hub) -> None:
+    first = raised()
+    place = Place("housing-tasks", 0, 0)
+    opaque.edge.memory.begin(first.id.hex, case=CASE, task="check-home", kind=Kind.RAISED, place=place, at_ms=1)
+    opaque.edge.memory.send(first.id.hex, 2)
+
+    opaque.give(first)
+
+    (doubt,) = opaque.doubts()
+    assert doubt.data.evidence == (
+        "The connector's process ended after it was sent, or just before that, and before an answer came."
+    )
+    assert doubt.data.sent_at == datetime.fromtimestamp(0.002, UTC)
+    assert opaque.register.tried == []
+
+
+def test_what_cannot_be_put_into_the_systems_words_is_certain_and_waits_among_the_dead_letters(opaque: Hub) -> None:
+    first = raised()
+    opaque.register.before_write = [no_code()]
+
+    opaque.give(first)
+    assert (opaque.letters(), opaque.doubts()) == (["unmapped-code"], [])
+    opaque.give(first)
+
+    assert opaque.said() == [(ACCEPTED, False)]
+
+
+def test_what_comes_behind_one_that_is_unknown_is_not_applied_whatever_is_found(opaque: Hub) -> None:
+    first, second, last, other = raised(), changed(), withdrawn(), raised(task="check-stairs")
+    opaque.register.after_write = [went_silent()]
+
+    opaque.give(first, second, last, other)
+    assert [effect.key for effect in opaque.register.tried] == [first.id.hex, other.id.hex]
+    assert (opaque.letters(), [said.data.task for said in opaque.reports()]) == ([], ["check-stairs"])
+    opaque.give(settled(first, COMPLETED, "4711"), second, last)
+
+    assert opaque.states("check-home") == [State.APPLIED, State.SUPERSEDED, State.SUPERSEDED]
+    assert len(opaque.register.tried) == 2
+
+
+def test_once_it_is_found_the_next_instruction_is_about_the_reference_that_a_person_was_given(opaque: Hub) -> None:
+    first, second = raised(), changed()
+    opaque.register.after_write = [went_silent()]
+
+    opaque.give(first, settled(first, ACCEPTED, "4711"), second)
+
+    assert [(effect.earlier, effect.raised_as) for effect in opaque.register.tried] == [
+        (None, None),
+        ("4711", first.id.hex),
+    ]
+    assert opaque.edge.memory.effect_of("4711") is not None
+
+
+def test_what_was_never_there_is_asked_for_anew_and_the_first_stays_untouched(opaque: Hub) -> None:
+    first, again = raised(0), raised(8)
+    opaque.register.before_write = [went_silent()]
+
+    opaque.give(first, settled(first, None), again, first)
+
+    assert [effect.key for effect in opaque.register.tried] == [first.id.hex, again.id.hex]
+    assert opaque.states("check-home") == [State.NOT_APPLIED, State.APPLIED]
+    assert opaque.said() == [(ACCEPTED, False)]
+
+
+def test_a_settlement_that_comes_late_or_twice_or_for_another_connector_changes_nothing(opaque: Hub) -> None:
+    first, stranger = raised(), raised()
+    opaque.register.after_write = [went_silent()]
+
+    opaque.give(first, settled(first, COMPLETED, "4711"), settled(first, None), settled(stranger, COMPLETED))
+
+    assert opaque.states("check-home") == [State.APPLIED]
+    opaque.give(first)
+    assert [(each.data.status, each.data.reference) for each in opaque.reports()] == [(COMPLETED, "4711")]
+
+
+def test_while_a_system_is_ill_no_other_instruction_loses_its_certainty(
+    opaque: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = [fails(RetryLater("The line is dead."))] * 5
+    monkeypatch.setattr(opaque.register, "check", lambda: _next(looks))
+    opaque.register.after_write = [went_silent()]
+
+    opaque.give(*(raised(task=f"check-home-{number}") for number in range(4)))
+
+    assert (len(opaque.doubts()), len(opaque.said()), looks) == (1, 3, [])
+
+
+def test_a_system_that_never_answers_costs_a_few_their_certainty_and_then_one_after_each_rest(
+    opaque: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    opaque.register.after_write = [went_silent()] * 4
+
+    with capture_logs() as lines:
+        opaque.give(*(raised(task=f"check-home-{number}") for number in range(6)))
+
+    rests = [line["reason"] for line in lines if line["event"] == "stopped; a person should look"]
+    assert (len(opaque.doubts()), len(opaque.said())) == (4, 2)
+    assert rests[0].startswith("Of the last 3 instructions nobody knows whether they arrived.")

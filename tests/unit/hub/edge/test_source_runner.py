@@ -23,12 +23,15 @@ from connectors.sdk import (
     SourceConnector,
     UnmappedCode,
 )
-from hub.edge.memory import EdgeMemory, Kind
+from connectors.sdk.records import decode_record
+from hub.edge.ledger import Kind
+from hub.edge.memory import EdgeMemory
 from hub.edge.messages import Place
 from hub.edge.source_runner import Edge, SourceRunner
 from schemas.housing import WorksOrder, WorksOrderChanged
 from schemas.references import case_reference
 from schemas.tasks import TaskStatus, TaskStatusChanged
+from schemas.topics import LARGEST_LETTER_BYTES, LARGEST_RECORD_BYTES
 
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 CASE = case_reference(NOW, "one")
@@ -273,6 +276,48 @@ def test_a_fact_that_cannot_be_sent_costs_its_record_and_no_other(hub: Hub) -> N
     assert (hub.done(), hub.letters()) == (["task-1"], ["defect"])
 
 
+def test_a_fact_too_large_for_its_topic_costs_its_record_and_no_other(hub: Hub) -> None:
+    hub.asked(OURS, ACCEPTED)
+
+    def says(record: LegacyRecord) -> Iterable[Said]:
+        if record.key == "7001":
+            (fact,) = fact_of(record)
+            assert isinstance(fact, Fact)
+            yield replace(fact, subject="x" * LARGEST_RECORD_BYTES)
+        else:
+            yield from progress_of(record)
+
+    hub.register.meaning = says
+
+    hub.read(lambda: [job(7001), job(7002, ref=OURS)])
+
+    assert (hub.done(), hub.letters()) == (["task-1"], ["too-large"])
+    assert "is larger than the 1,048,576 bytes that a topic takes" in hub.reasons()
+
+
+def test_a_record_too_large_for_a_dead_letter_is_kept_and_its_letter_says_where(hub: Hub, posted: Any) -> None:
+    large = job(7001, note="x" * LARGEST_LETTER_BYTES)
+    hub.register.meaning = fails(UnmappedCode("jobs: STATUS 'Q7' is not in mapping.STATUS."))
+
+    hub.read(lambda: [large, job(7002)])
+
+    assert hub.letters() == ["unmapped-code", "unmapped-code"]
+    whole, small = posted.records
+    assert whole.value is None
+    assert json.loads(small.value)["key"] == "7002"
+    assert "too large to lie here; the connector keeps it whole" in hub.reasons()
+    assert large in [decode_record(item.body) for item in hub.memory.held("jobs")]
+
+
+def test_what_a_connector_remarks_of_its_system_is_logged_once_and_counted(hub: Hub) -> None:
+    hub.register.answers = [Batch(records=(), checkpoint={"place": 0}, remarks=("jobs has a column more.",))]
+
+    with capture_logs() as lines:
+        hub.read(lambda: [job(7001)])
+
+    assert [line["reason"] for line in lines if line.get("outcome") == "remarked"] == ["jobs has a column more."]
+
+
 READ = [
     None,
     "a page",
@@ -379,3 +424,26 @@ def test_a_record_that_cannot_even_be_kept_rests_its_dataset_and_says_why(
 
     assert hub.memory.checkpoint("jobs") is None
     assert any(line.get("reason", "").startswith("TypeError in the connector's read") for line in lines)
+
+
+def test_past_the_rate_a_source_stands_still_and_takes_the_rest_up_minute_by_minute(hub: Hub, clock: Any) -> None:
+    hub.edge.aside.rate.at_most = 2
+    hub.register.meaning = fails(UnmappedCode("No code."))
+
+    def look() -> Iterable[LegacyRecord]:
+        hub.edge.stop.set()
+        return [job(number) for number in range(5)]
+
+    hub.read(look)
+    assert (len(hub.letters()), hub.memory.checkpoint("jobs")) == (2, None)
+    assert "2 records were set aside within a minute" in hub.edge.conditions.ready().reason
+    hub.read(look)
+    assert len(hub.letters()) == 2
+
+    for _ in range(2):
+        clock.now += 61
+        hub.read(look)
+
+    assert hub.letters() == ["unmapped-code"] * 5
+    assert len(hub.memory.held("jobs")) == 5
+    assert hub.memory.checkpoint("jobs") == {"place": 1}

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.sdk import Fact, LegacyRecord, Progress, Receipt, Said, TranslationError
-from hub.edge.memory import EffectRow, Kind, State
+from hub.edge.ledger import EffectRow, Kind, State
 from hub.edge.wrapping import Speaker, report, wrap
 from schemas.envelope import Department
 from schemas.facts import Facts

@@ -113,6 +113,36 @@ SENTENCES: list[tuple[EntryKind, dict[str, Any], str, str]] = [
         "A person decided to undo and close the case without “Check home”.",
         "",
     ),
+    (
+        EntryKind.RECORD_DISCARDED,
+        {"by": "J. Invented", "reason": "Nobody can read it"},
+        "A record about this case could not be read; J. Invented discarded it.",
+        "Why: Nobody can read it.",
+    ),
+    (
+        EntryKind.EFFECT_UNCERTAIN,
+        CHECK | {"status": "raised", "reason": "The connection was reset."},
+        "Nobody knows whether “Check home” reached Housing.",
+        "What is known: The connection was reset.",
+    ),
+    (
+        EntryKind.EFFECT_UNCERTAIN,
+        CHECK | {"status": "withdrawn"},
+        "Nobody knows whether the word to stop “Check home” reached Housing.",
+        "",
+    ),
+    (
+        EntryKind.EFFECT_SETTLED,
+        CHECK | {"status": "applied", "reference": "4711", "by": "J. Invented"},
+        "Housing has what it was sent about “Check home”.",
+        "Its reference: 4711. J. Invented asked.",
+    ),
+    (
+        EntryKind.EFFECT_SETTLED,
+        CHECK | {"status": "not-applied", "by": "J. Invented"},
+        "Housing has nothing of what it was sent about “Check home”.",
+        "J. Invented asked.",
+    ),
     (EntryKind.CASE_STATUS, {"status": "finished"}, "The case is finished.", ""),
 ]
 

@@ -26,6 +26,7 @@ class Fetched(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp: int = 1_000
 
 
 class Case:

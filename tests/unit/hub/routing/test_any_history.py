@@ -1,7 +1,7 @@
 """Whatever happens to a case, in whatever order it is heard: histories that hypothesis makes up, lived through by departments that answer.
 
 A history is lived in order first: departments answer only what they were told, people decide only what they are asked, deadlines pass that
-are open. Then its events come in any order and more than once.
+are open, and people find out what became of what nobody knows. Then its events come in any order and more than once.
 """
 
 from collections import deque
@@ -20,6 +20,7 @@ from hub.journeys.load import load_files
 from hub.routing.case import Case
 from hub.routing.step import Decision, World, step
 from schemas.cases import Decided, TaskDecided, Verdict
+from schemas.effects import EffectSettled, EffectUncertain, Found, SettledEffect, TaskSettled, UncertainEffect
 from schemas.envelope import Event
 from schemas.facts import Facts
 from schemas.references import case_reference
@@ -68,6 +69,7 @@ class History:
         answered: the changes and withdrawals that they have.
         work: what departments have, by task and raising.
         knows: what departments were told of each task last.
+        doubts: the instructions of which nobody knows whether their departments have them, by task, and whether they do.
     """
 
     def __init__(self) -> None:
@@ -78,6 +80,7 @@ class History:
         self.answered: list[TaskChanged | TaskWithdrawn] = []
         self.work: dict[tuple[str, int], Work] = {}
         self.knows: dict[str, Facts] = {}
+        self.doubts: dict[str, tuple[TaskRaised | TaskChanged | TaskWithdrawn, bool]] = {}
 
     def __repr__(self) -> str:
         """What happened, a line each."""
@@ -104,6 +107,14 @@ class History:
         for output in decision.outputs:
             if isinstance(output.event, TaskRaised | TaskChanged | TaskWithdrawn):
                 self.is_told(output.event)
+            elif isinstance(output.event, TaskSettled):
+                told, has = self.doubts.pop(output.event.data.task)
+                assert output.event.data.effect == told.id
+                work = self.work.get((told.data.task, told.data.raising))
+                # What stands before it on the topic was behind one that was in doubt, and is not applied.
+                self.asked = deque(each for each in self.asked if each.data.task != told.data.task)
+                over = work is not None and work.status.ended
+                assert over or (output.event.data.status is not None) == has, "the ledger is told what nobody found"
         if self.case.status.ended and not self.case.undoing:
             assert not any(work.goes_on for work in self.work.values()), "ended, and something goes on"
             # One that refuses to stop after the work was asked for again has it twice; the case hears of it with the second's answer.
@@ -115,6 +126,7 @@ class History:
         if isinstance(told, TaskRaised):
             others = [work for (task, _), work in self.work.items() if task == told.data.task]
             assert not any(work.goes_on for work in others), "asked for twice"
+        assert told.data.task not in self.doubts, "told of what nobody knows whether it is there"
         if isinstance(told, TaskRaised | TaskChanged):
             self.knows[told.data.task] = told.data.facts
         self.asked.append(told)
@@ -129,9 +141,11 @@ class History:
     # What may happen, each with what is drawn for it.
 
     def answers(self, pick: int) -> None:
-        """A department takes the next instruction and says what it made of it."""
+        """A department takes the next instruction and says what it made of it; nothing behind one that nobody knows the end of."""
         told = self.asked.popleft()
         key = (told.data.task, told.data.raising)
+        if told.data.task in self.doubts:
+            return
         if isinstance(told, TaskRaised):
             status = TaskStatus.REJECTED if pick % 4 == 0 else TaskStatus.ACCEPTED
             self.work[key] = Work(told, status)
@@ -151,6 +165,46 @@ class History:
             self.answered.append(told)
             work.stopped_at, work.status = work.status, TaskStatus.CANCELLED
             self.says(work, TaskStatus.CANCELLED, told.data.revision, withdrawal=True)
+
+    def is_lost(self, pick: int) -> None:
+        """The next instruction is sent and never answered; its department may have it all the same."""
+        told = self.asked.popleft()
+        if told.data.task in self.doubts:
+            return
+        key, has = (told.data.task, told.data.raising), pick % 2 == 0
+        self.doubts[told.data.task] = (told, has)
+        if has and isinstance(told, TaskRaised):
+            self.work[key] = Work(told, TaskStatus.ACCEPTED)
+        elif has and isinstance(told, TaskWithdrawn) and self.work[key].status in {*LIVE, TaskStatus.COMPLETED}:
+            self.work[key].stopped_at, self.work[key].status = self.work[key].status, TaskStatus.CANCELLED
+        withdrawal = isinstance(told, TaskWithdrawn)
+        doubt = UncertainEffect(
+            task=told.data.task,
+            raising=told.data.raising,
+            revision=told.data.revision,
+            withdrawal=withdrawal,
+            department=told.data.department,
+            connector="taxi_firm",
+            effect=told.id,
+            sent_at=self.at,
+            evidence="The connection was reset.",
+            means=TaskStatus.CANCELLED if withdrawal else TaskStatus.ACCEPTED,
+        )
+        self.happens(EffectUncertain, doubt)
+
+    def is_found(self, pick: int) -> None:
+        """Somebody asks a department, or two do, and they say what it has."""
+        told, has = list(self.doubts.values())[pick % len(self.doubts)]
+        for number in range(1 + pick % 2):
+            settled = SettledEffect(
+                task=told.data.task,
+                raising=told.data.raising,
+                revision=told.data.revision,
+                found=Found.APPLIED if has else Found.NOT_APPLIED,
+                reference=f"{told.data.task}-{told.data.raising}" if has else None,
+                by=f"Person {number}",
+            )
+            self.happens(EffectSettled, settled)
 
     def refuses_late(self, pick: int) -> None:
         """What was handed over is refused when it is opened: a file of a change or a withdrawal."""
@@ -212,6 +266,8 @@ class History:
         live = any(work.status in LIVE for work in self.work.values())
         return [
             *([self.answers] * 5 if self.asked else []),
+            *([self.is_lost] * 2 if self.asked else []),
+            *([self.is_found] * 2 if self.doubts else []),
             *([self.works] * 2 if live else []),
             *([self.is_amended] * 3),
             *([self.is_decided] * 3 if self.case.undecided else []),
@@ -284,9 +340,12 @@ def test_any_part_of_a_history_heard_again_after_a_crash_changes_nothing_and_rep
 @settings(max_examples=150, deadline=None)
 @given(histories())
 def test_once_everything_is_answered_the_case_says_what_the_departments_have(history: History) -> None:
-    while history.asked:
+    while history.asked or history.doubts:
         history.at += timedelta(hours=1)
-        history.answers(1)
+        if history.asked:
+            history.answers(1)
+        else:
+            history.is_found(0)
 
     case = history.case
     assert case is not None

@@ -1,11 +1,8 @@
-import pytest
-
 from hub.edge.messages import Outgoing
-from hub.errors import RestartMe
 from hub.health.metrics import WorkerMetrics
 from hub.memory.store import Partition
-from hub.routing.diary import MOST_DEFECTS_PER_MINUTE, Diary
-from hub.routing.share import Defect, Share
+from hub.routing.diary import Diary
+from hub.routing.share import Share
 
 P0 = Partition("case-events", 0)
 
@@ -15,32 +12,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-def share_with(defects: int) -> Share:
-    return Share(P0, 0, defects, defects=[Defect(offset, "KeyError", "step.py:1 step") for offset in range(defects)])
-
-
-def test_a_few_defects_are_set_aside() -> None:
-    Diary(WorkerMetrics(), Clock()).note_defects(share_with(MOST_DEFECTS_PER_MINUTE))
-
-
-def test_the_worker_stops_rather_than_set_its_whole_topic_aside() -> None:
-    diary = Diary(WorkerMetrics(), Clock())
-    diary.note_defects(share_with(MOST_DEFECTS_PER_MINUTE))
-
-    with pytest.raises(RestartMe, match=r"101 records within a minute.*KeyError in step.py:1 step"):
-        diary.note_defects(share_with(1))
-
-
-def test_defects_of_an_earlier_minute_are_forgiven() -> None:
-    clock = Clock()
-    diary = Diary(WorkerMetrics(), clock)
-    diary.note_defects(share_with(MOST_DEFECTS_PER_MINUTE))
-
-    clock.now = 61.0
-
-    diary.note_defects(share_with(MOST_DEFECTS_PER_MINUTE))
 
 
 def test_a_round_is_counted_by_type_outcome_topic_and_code() -> None:

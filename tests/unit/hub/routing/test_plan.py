@@ -13,6 +13,7 @@ class Fetched(NamedTuple):
     key: bytes | None = b"k"
     value: bytes | None = b"v"
     headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp: int = 0
 
 
 def fetched(*offsets: int) -> list[Fetched]:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from hub.dead_letters.rate import Rate
 from hub.edge.messages import Outgoing
 from hub.errors import ConfigurationError, RestartMe
 from hub.health.metrics import WorkerMetrics
 from hub.memory.prepare import prepare
 from hub.memory.store import Advance, Partition, Store
+from hub.routing.brake import Brake
 from hub.routing.diary import Diary
 from hub.routing.patience import Memory
 from hub.routing.records import Fetch
@@ -50,6 +52,7 @@ class Kafka:
         self.frozen: dict[int, asyncio.Event] = {}
         self.then: Callable[[], None] = lambda: None
         self.refuses: Exception | None = None
+        self.refuses_letters = False
 
     def freeze(self, partition: int) -> None:
         self.frozen[partition] = asyncio.Event()
@@ -58,10 +61,19 @@ class Kafka:
         self.sent += [(partition, topic, item) for topic, items in outgoing.items() for item in items]
         if self.refuses:
             raise self.refuses
+        if self.refuses_letters and "case-events-dlq" in outgoing:
+            raise OSError("too large")
         if partition in self.frozen:
             await self.frozen[partition].wait()
         self.then()
         return True
+
+
+class Clock:
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class Worker:
@@ -70,6 +82,7 @@ class Worker:
         self.group = Group()
         self.kafka = Kafka()
         self.metrics = WorkerMetrics()
+        self.clock = Clock()
         publisher: Any = self.kafka
         self.rounds = Rounds(
             topic="case-events",
@@ -81,6 +94,7 @@ class Worker:
             world=world,
             metrics=self.metrics,
             diary=Diary(self.metrics),
+            brake=Brake(Rate(3, self.clock), self.metrics),
         )
 
     async def assigned(self) -> None:
@@ -373,3 +387,72 @@ def test_progress_outside_the_log_is_a_matter_for_a_person(worker: Worker, ends:
 
     with pytest.raises(ConfigurationError, match=r"case-events/0: next to apply is 5, the log holds"):
         asyncio.run(worker.rounds.locate({partition: ends}))
+
+
+def poison(case: Any, *offsets: int) -> list[Any]:
+    return [case.record(offset, case.reported())._replace(key=None, value=b"{") for offset in offsets]
+
+
+def letters(worker: Worker) -> list[Outgoing]:
+    return [item for _, topic, item in worker.kafka.sent if topic == "case-events-dlq"]
+
+
+def test_past_the_rate_a_partition_stands_still_and_goes_on_from_there_when_the_minute_is_over(
+    worker: Worker, cases: tuple[Any, Any]
+) -> None:
+    bad, good = cases
+
+    async def story() -> None:
+        await worker.assigned()
+        await worker.fetches({bad.partition: poison(bad, 0, 1, 2, 3, 4)})
+        assert (worker.progress(bad.partition), len(letters(worker))) == (3, 3)
+        assert worker.group.held == [bad.partition]
+        assert worker.rounds.has_late
+
+        await worker.fetches({bad.partition: poison(bad, 4), good.partition: [good.record(0, good.reported())]})
+        assert worker.stored(good) == [good.reference]
+        assert len(letters(worker)) == 3
+
+        worker.clock.now += 61
+        await worker.fetches({})
+        assert worker.group.read_from[bad.partition] == 3
+        await worker.fetches({bad.partition: poison(bad, 3, 4)})
+
+    asyncio.run(story())
+
+    assert worker.progress(bad.partition) == len(letters(worker)) == 5
+    assert not worker.rounds.has_late
+
+
+def test_a_worker_that_is_started_again_and_again_sets_no_more_aside(
+    worker: Worker, new_case: NewCase, world: World
+) -> None:
+    case = new_case("one")
+
+    async def story() -> None:
+        await worker.assigned()
+        await worker.fetches({case.partition: poison(case, 0, 1, 2, 3)})
+        fresh = Worker(worker.store, world)
+        await fresh.assigned()
+        await fresh.fetches({case.partition: poison(case, 3)})
+        assert letters(fresh) == []
+        assert fresh.group.held == [case.partition]
+
+    asyncio.run(story())
+
+    assert worker.progress(case.partition) == 3
+
+
+def test_what_another_partition_was_sent_is_written_though_kafka_refuses_a_letter(
+    worker: Worker, cases: tuple[Any, Any]
+) -> None:
+    bad, good = cases
+
+    async def story() -> None:
+        await worker.assigned()
+        worker.kafka.refuses_letters = True
+        await worker.fetches({bad.partition: poison(bad, 0), good.partition: [good.record(0, good.reported())]})
+
+    with pytest.raises(RestartMe, match="Kafka did not take the outputs"):
+        asyncio.run(story())
+    assert (worker.progress(bad.partition), worker.progress(good.partition)) == (0, 1)

@@ -1,4 +1,5 @@
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,12 +8,22 @@ import pytest
 from hub.memory.store import Partition
 from hub.routing.share import Share, case_of, microseconds, moment_of, partition_of, route
 from hub.routing.step import World, step
+from schemas.cases import Discard, RecordDiscarded
 
 NewCase = Callable[[str], Any]
 
 
-def routed(world: World, partition: Partition, records: Sequence[Any], **bodies: str) -> Share:
-    return route(partition, records[0].offset, records, bodies, world=world, partitions=4)
+def routed(
+    world: World,
+    partition: Partition,
+    records: Sequence[Any],
+    *,
+    lying: Mapping[str, Sequence[int]] | None = None,
+    stored: Mapping[str, str] | None = None,
+    room: int = 100,
+) -> Share:
+    first = records[0].offset
+    return route(partition, first, records, stored or {}, world=world, partitions=4, lying=lying or {}, room=room)
 
 
 def headers(share: Share) -> list[dict[str, str]]:
@@ -41,7 +52,7 @@ def test_a_stored_case_goes_on_where_it_was(world: World, new_case: NewCase) -> 
     case = new_case("one")
     stored = routed(world, case.partition, [case.record(0, case.reported())]).rows[case.reference].body
 
-    share = routed(world, case.partition, [case.record(1, case.cleared())], **{case.reference: stored})
+    share = routed(world, case.partition, [case.record(1, case.cleared())], stored={case.reference: stored})
 
     assert "housing-tasks" not in share.outgoing
     assert len(share.outgoing["transport-tasks"]) == 1
@@ -52,7 +63,7 @@ def test_an_event_that_changes_nothing_writes_nothing(world: World, new_case: Ne
     case = new_case("one")
     stored = routed(world, case.partition, [case.record(0, case.reported())]).rows[case.reference].body
 
-    share = routed(world, case.partition, [case.record(1, case.reported())], **{case.reference: stored})
+    share = routed(world, case.partition, [case.record(1, case.reported())], stored={case.reference: stored})
 
     assert (share.rows, share.timeline, share.outgoing, share.deadlines) == ({}, [], {}, {})
     assert share.new == 2
@@ -63,7 +74,7 @@ def test_what_cannot_be_read_is_set_aside_whole_with_its_reason_and_place(world:
     case = new_case("one")
     broken = case.record(5, case.reported())._replace(value=b'{"oops')
 
-    share = routed(world, case.partition, [broken, case.record(6, case.cleared())])
+    share = routed(world, case.partition, [broken])
 
     (letter,) = share.outgoing["case-events-dlq"]
     (told,) = headers(share)
@@ -80,8 +91,189 @@ def test_what_cannot_be_read_is_set_aside_whole_with_its_reason_and_place(world:
         }
         == told
     )
-    assert list(share.rows) == [case.reference]
     assert share.set_aside == {"not-json": 1}
+
+
+def poison(case: Any, offset: int) -> Any:
+    return case.record(offset, case.reported())._replace(value=b"{")
+
+
+def again(case: Any, offset: int, event: Any, first: int, attempt: int = 1) -> Any:
+    said = (("attempt", str(attempt).encode()), ("first", f"case-events/{case.partition.number}/{first}".encode()))
+    return case.record(offset, event)._replace(headers=said)
+
+
+def discarded(case: Any, first: int) -> Any:
+    data = Discard(record=f"case-events/{case.partition.number}/{first}", by="Jo Field", why="Nobody can read it")
+    return case.event(RecordDiscarded, data, 5)
+
+
+def neighbour(new_case: NewCase, case: Any) -> Any:
+    return next(each for each in map(new_case, map(str, range(100))) if each.partition == case.partition)
+
+
+def test_what_comes_behind_a_record_that_died_waits_and_every_other_case_flows(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    other = neighbour(new_case, case)
+
+    share = routed(
+        world, case.partition, [poison(case, 5), case.record(6, case.reported()), other.record(7, other.reported())]
+    )
+
+    _, waits = headers(share)
+    assert (waits["code"], waits["attempt"]) == ("parked", "0")
+    assert f"It waits for case-events/{case.partition.number}/5" in waits["reason"]
+    assert list(share.rows) == [other.reference]
+    assert [row[:2] for row in share.advance().parked] == [(case.reference, 5), (case.reference, 6)]
+    assert share.died == 1
+
+
+def test_a_case_that_is_parked_is_parked_in_the_next_round_too(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+
+    share = routed(world, case.partition, [case.record(9, case.cleared())], lying={case.reference: [5, 6]})
+
+    assert share.set_aside == {"parked": 1}
+    assert share.rows == {}
+
+
+def test_a_replay_in_order_is_applied_and_the_case_flows_again(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    records = [
+        again(case, 20, case.reported(), 5),
+        again(case, 21, case.cleared("accepted", 1), 6),
+        case.record(22, case.cleared()),
+    ]
+
+    share = routed(world, case.partition, records, lying={case.reference: [5, 6]})
+
+    assert share.set_aside == {}
+    assert share.rows[case.reference].waiting_on == "transport"
+    assert share.advance().settled == {(case.reference, 5), (case.reference, 6)}
+    assert share.advance().parked == []
+    assert [told["settles"].rpartition("/")[2] for told in headers(share)] == ["20", "21"]
+
+
+def test_a_replay_out_of_order_waits_for_the_earlier_one(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    records = [again(case, 20, case.cleared(), 6), again(case, 21, case.reported(), 5)]
+
+    share = routed(world, case.partition, records, lying={case.reference: [5, 6]})
+
+    waits, applied = headers(share)
+    assert (waits["code"], waits["first"].rpartition("/")[2], waits["offset"]) == ("parked", "6", "20")
+    assert applied["outcome"] == "applied"
+    assert share.advance().settled == {(case.reference, 5)}
+
+
+def test_what_comes_between_the_records_of_a_replay_waits_for_its_turn(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    records = [
+        again(case, 20, case.reported(), 5),
+        case.record(21, case.cleared()),
+        again(case, 22, case.cleared("accepted", 1), 6),
+    ]
+
+    share = routed(world, case.partition, records, lying={case.reference: [5, 6]})
+
+    assert share.set_aside == {"parked": 1}
+    assert share.advance().settled == {(case.reference, 5), (case.reference, 6)}
+    assert [row[:2] for row in share.advance().parked] == [(case.reference, 21)]
+
+
+def test_a_replay_that_dies_again_keeps_its_first_place_and_counts(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    broken = again(case, 20, case.reported(), 5, attempt=2)._replace(value=b"{")
+
+    share = routed(world, case.partition, [broken], lying={case.reference: [5]})
+
+    (told,) = headers(share)
+    assert (told["code"], told["attempt"], told["offset"]) == ("not-json", "3", "20")
+    assert told["first"] == f"case-events/{case.partition.number}/5"
+    assert (share.advance().parked, share.advance().settled) == ([], set())
+
+
+def test_a_replay_that_was_sent_twice_is_applied_once(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    records = [again(case, 20, case.reported(), 5), again(case, 21, case.reported(), 5)]
+
+    share = routed(world, case.partition, records, lying={case.reference: [5]})
+
+    assert share.outcomes == {
+        ("case.request-received.v1", "applied"): 1,
+        ("case.request-received.v1", "unchanged"): 1,
+    }
+    assert share.set_aside == {}
+
+
+@pytest.mark.parametrize("said", [b"case-events/9/1", b"case-events/x/1", b"other/0/1", b"case-events//", b"\xff", b""])
+def test_a_first_place_that_cannot_be_is_none(world: World, new_case: NewCase, said: bytes) -> None:
+    case = new_case("one")
+    record = case.record(20, case.reported())._replace(headers=(("first", said),))
+
+    share = routed(world, case.partition, [record], lying={case.reference: [5]})
+
+    assert share.set_aside == {"parked": 1}
+
+
+def test_a_discarded_record_is_waited_for_no_longer_and_the_timeline_says_who_and_why(
+    world: World, new_case: NewCase
+) -> None:
+    case = new_case("one")
+    stored = routed(world, case.partition, [case.record(0, case.reported())]).rows[case.reference].body
+    records = [again(case, 20, discarded(case, 5), 5), case.record(21, case.cleared())]
+
+    share = routed(world, case.partition, records, lying={case.reference: [5]}, stored={case.reference: stored})
+
+    assert share.set_aside == {}
+    assert share.advance().settled == {(case.reference, 5)}
+    line = json.loads(share.timeline[0][1])
+    assert (line["kind"], line["by"], line["reason"]) == ("record-discarded", "Jo Field", "Nobody can read it")
+    assert share.rows[case.reference].waiting_on == "transport"
+
+
+def test_a_discard_waits_for_nobody(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+
+    share = routed(world, case.partition, [again(case, 20, discarded(case, 6), 6)], lying={case.reference: [5, 6]})
+
+    assert (share.set_aside, share.advance().settled) == ({}, {(case.reference, 6)})
+
+
+def test_a_discard_makes_no_case_of_which_nothing_else_was_heard(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+
+    share = routed(world, case.partition, [again(case, 20, discarded(case, 5), 5)], lying={case.reference: [5]})
+
+    assert (share.rows, share.timeline) == ({}, [])
+    assert share.advance().settled == {(case.reference, 5)}
+
+
+@pytest.mark.parametrize("key", [None, b"", b"no-case", b"0TJ9-4QXM-7C2K-VN32", b"\xff"])
+def test_a_record_whose_key_is_no_case_parks_nothing(world: World, new_case: NewCase, key: bytes | None) -> None:
+    case = new_case("one")
+
+    share = routed(world, case.partition, [poison(case, 5)._replace(key=key)])
+
+    assert share.advance().parked == []
+
+
+def test_a_record_that_stands_in_another_partition_than_its_case_parks_nothing(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    elsewhere = Partition("case-events", (case.partition.number + 1) % 4)
+
+    assert routed(world, elsewhere, [poison(case, 5)]).advance().parked == []
+
+
+def test_a_share_ends_before_the_record_for_which_there_is_no_room(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    other = neighbour(new_case, case)
+    records = [poison(case, 5), case.record(6, case.cleared()), poison(other, 7), other.record(8, other.cleared())]
+
+    share = routed(world, case.partition, records, room=1)
+
+    assert (share.new, share.stopped_for) == (7, "not-json")
+    assert share.set_aside == {"not-json": 1, "parked": 1}
 
 
 def test_a_request_no_journey_starts_with_is_set_aside_with_what_to_do(world: World, new_case: NewCase) -> None:
@@ -158,6 +350,20 @@ def test_a_defect_of_the_hub_sets_one_record_aside_and_tells_no_value(
     assert "Ada" not in str(told)
     assert share.defects[0].offset == 0
     assert routed(world, other.partition, [other.record(0, other.reported())]).set_aside == {}
+
+
+def test_a_process_without_memory_blames_no_record(
+    world: World, new_case: NewCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = new_case("one")
+
+    def out_of_memory(*_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr("hub.routing.share.step", out_of_memory)
+
+    with pytest.raises(MemoryError):
+        routed(world, case.partition, [case.record(0, case.reported())])
 
 
 def test_a_deadline_keeps_the_very_moment_the_case_knows_it_by() -> None:

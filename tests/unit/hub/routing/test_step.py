@@ -14,6 +14,7 @@ from hub.journeys.model import Journeys
 from hub.routing.case import Case, EntryKind, TaskState, TaskView
 from hub.routing.step import Decision, NotForThisHub, World, step
 from schemas.cases import CaseStatus, CaseUpdated, Decided, TaskDecided, Verdict
+from schemas.effects import EffectSettled, EffectUncertain, Found, SettledEffect, UncertainEffect
 from schemas.envelope import Department, Event
 from schemas.facts import PLACES, Facts
 from schemas.references import case_reference
@@ -671,3 +672,155 @@ def whole_story() -> list[Event]:
         says("book-transport", "completed", 6, "B-1"),
         says("start-care", "completed", 7, "R-78"),
     ]
+
+
+def doubted(raised: Any, hours: float, means: str = "accepted") -> Event:
+    """A connector cannot know whether its system has an instruction."""
+    data = UncertainEffect(
+        task=raised.data.task,
+        raising=raised.data.raising,
+        revision=raised.data.revision,
+        withdrawal=isinstance(raised, TaskWithdrawn),
+        department=raised.data.department,
+        connector="taxi_firm",
+        effect=raised.id,
+        sent_at=raised.time,
+        evidence="The connection was reset.",
+        means=TaskStatus(means),
+    )
+    return event(EffectUncertain, data, f"doubted|{raised.id}", hours)
+
+
+def found(raised: Any, what: str, hours: float, reference: str | None = None, by: str = "J. Invented") -> Event:
+    """A person asked the department."""
+    data = SettledEffect(
+        task=raised.data.task,
+        raising=raised.data.raising,
+        revision=raised.data.revision,
+        found=Found(what),
+        reference=reference,
+        by=by,
+    )
+    return event(EffectSettled, data, f"found|{raised.id}|{what}|{by}|{hours}", hours)
+
+
+def told(decisions: Sequence[Decision], task: str) -> list[Any]:
+    """Everything on a department's topic about a task, in order."""
+    return [
+        output.event
+        for decision in decisions
+        for output in decision.outputs
+        if output.topic.endswith("-tasks") and getattr(output.event.data, "task", None) == task
+    ]
+
+
+def check_home() -> Any:
+    """The instruction by which housing is asked."""
+    return told(follow([discharge()])[1], "check-home")[0]
+
+
+def test_while_nobody_knows_whether_a_task_arrived_a_person_is_asked_and_its_department_is_told_nothing_more() -> None:
+    case, decisions = follow(
+        [discharge(), doubted(check_home(), 1), moved("2026-11-20", 2), withdrawn(3)],
+    )
+
+    assert case.status is CaseStatus.WITHDRAWN
+    assert [each.type for each in told(decisions, "check-home")] == ["task.raised.v1"]
+    assert case.undoing[0] == "check-home"
+    asked, _ = follow([discharge(), doubted(check_home(), 1)])
+    ((view, doubt),) = asked.uncertain
+    assert (asked.status, view.state, doubt.evidence) == (
+        CaseStatus.NEEDS_DECISION,
+        TaskState.ASKED,
+        "The connection was reset.",
+    )
+    assert asked.undecided == []
+
+
+def test_what_a_person_found_at_the_department_is_as_good_as_its_own_word_and_the_ledger_hears_of_it() -> None:
+    raised = check_home()
+    case, decisions = follow([discharge(), doubted(raised, 1), found(raised, "applied", 2, "4711")])
+
+    view = task(case, "check-home")
+    assert (case.status, view.state, view.reference) == (CaseStatus.OPEN, TaskState.ACCEPTED, "4711")
+    *_, settled = told(decisions, "check-home")
+    assert (settled.data.effect, settled.data.status, settled.data.reference) == (raised.id, "accepted", "4711")
+    assert [update.data.change for update in sent(decisions, CaseUpdated) if update.data.task == "check-home"] == [
+        "task-uncertain",
+        "task-settled",
+    ]
+    line = next(entry for entry in decisions[-1].entries if entry.kind is EntryKind.EFFECT_SETTLED)
+    assert (line.by, line.status, line.reference) == ("J. Invented", "applied", "4711")
+
+
+def test_what_never_arrived_is_asked_for_anew_after_the_ledger_has_heard_of_it() -> None:
+    raised = check_home()
+    case, decisions = follow([discharge(), doubted(raised, 1), found(raised, "not-applied", 2)])
+
+    _, settled, again = told(decisions, "check-home")
+    assert (settled.type, settled.data.status) == ("task.settled.v1", None)
+    assert (again.type, again.data.raising, again.data.revision) == ("task.raised.v1", 2, 0)
+    assert again.id != raised.id
+    assert state(case, "check-home") is TaskState.ASKED
+
+
+def test_what_never_arrived_and_is_not_wanted_any_more_leaves_nothing_to_undo() -> None:
+    raised = check_home()
+    case, decisions = follow(
+        [
+            discharge(),
+            doubted(raised, 1),
+            withdrawn(2),
+            stops("assess-care", "cancelled", 3),
+            found(raised, "not-applied", 4),
+        ]
+    )
+
+    assert (case.status, case.undoing) == (CaseStatus.WITHDRAWN, ())
+    assert [each.type for each in told(decisions, "check-home")] == ["task.raised.v1", "task.settled.v1"]
+
+
+@pytest.mark.parametrize("what", ["applied", "not-applied"])
+def test_what_was_on_its_way_behind_an_instruction_in_doubt_is_told_anew_once_that_is_known(what: str) -> None:
+    raised = check_home()
+    before = [discharge(), withdrawn(1), doubted(raised, 2)]
+    case, decisions = follow([*before, found(raised, what, 3)])
+
+    types = [each.type for each in told(decisions, "check-home")]
+    again = ["task.withdrawn.v1"] if what == "applied" else []
+    assert types == ["task.raised.v1", "task.withdrawn.v1", "task.settled.v1", *again]
+    assert ("check-home" in case.undoing) is (what == "applied")
+
+
+def test_a_withdrawal_that_never_arrived_is_sent_again_and_one_that_did_has_stopped_the_task() -> None:
+    before = [discharge(), says("check-home", "accepted", 1), withdrawn(2)]
+    (withdrawal,) = [each for each in told(follow(before)[1], "check-home") if isinstance(each, TaskWithdrawn)]
+    doubt = doubted(withdrawal, 3, means="cancelled")
+
+    stopped, _ = follow([*before, doubt, found(withdrawal, "applied", 4)])
+    not_stopped, decisions = follow([*before, doubt, found(withdrawal, "not-applied", 4)])
+
+    assert state(stopped, "check-home") is TaskState.CANCELLED
+    assert state(not_stopped, "check-home") is TaskState.ACCEPTED
+    *_, settled, again = told(decisions, "check-home")
+    assert (settled.type, again.type, again.data.revision) == ("task.settled.v1", "task.withdrawn.v1", 2)
+
+
+def test_a_department_that_is_seen_to_work_on_it_settles_the_doubt_by_itself() -> None:
+    raised = check_home()
+    case, decisions = follow([discharge(), doubted(raised, 1), says("check-home", "in-progress", 2)])
+
+    assert (case.status, case.uncertain) == (CaseStatus.OPEN, [])
+    settled = told(decisions, "check-home")[-1]
+    assert (settled.type, settled.data.status) == ("task.settled.v1", "accepted")
+
+
+def test_whoever_says_it_late_or_again_changes_nothing_and_who_found_it_outweighs_who_did_not() -> None:
+    raised = check_home()
+    before = [discharge(), doubted(raised, 1), found(raised, "applied", 2, "4711")]
+    case, _ = follow(before)
+
+    after, decisions = follow([*before, found(raised, "not-applied", 3, by="B. Late")])
+
+    assert after.tasks == case.tasks
+    assert told(decisions[-1:], "check-home") == []

@@ -28,6 +28,13 @@ def test_faust_is_the_version_that_was_read() -> None:
         (transport.Consumer, driver.Consumer, "seek_to_committed", ["self"]),
         (transport.Consumer, driver.Consumer, "_new_offset", ["self", "tp"]),
         (transport.Consumer, driver.Consumer, "_drain_messages", ["self", "fetcher"]),
+        (transport.Consumer, driver.Consumer, "_new_consumer_thread", ["self"]),
+        (
+            transport.ConsumerThread,
+            driver.AIOKafkaConsumerThread,
+            "_create_worker_consumer",
+            ["self", "transport"],
+        ),
         (transport.Producer, driver.Producer, "_settings_extra", ["self"]),
         (transport.Producer, driver.Producer, "flush", ["self"]),
     ],
@@ -49,6 +56,7 @@ def test_every_method_overridden_is_there_and_takes_the_same(
         (driver.AIOKafkaConsumerThread, "_ensure_consumer", ["self"]),
         (driver.Consumer, "earliest_offsets", ["self", "partitions"]),
         (AIOKafkaConsumer, "position", ["self", "partition"]),
+        (AIOKafkaConsumer, "last_stable_offset", ["self", "partition"]),
         (driver.Producer, "_ensure_producer", ["self"]),
         (faust.Schema, "compile", ["self", "app", "on_key_decode_error", "on_value_decode_error", "default_propagate"]),
     ],
@@ -67,6 +75,10 @@ def test_a_message_is_made_of_the_same_parts() -> None:
 
 def test_faust_seeks_in_one_place_only_and_asks_us_there() -> None:
     assert "await self.seek_to_committed()" in inspect.getsource(BaseConsumer.perform_seek)
+
+
+def test_what_is_read_is_asked_for_when_the_consumer_starts() -> None:
+    assert "isolation_level=self._isolation_level" in inspect.getsource(AIOKafkaConsumer.start)
 
 
 def test_the_producer_is_idempotent_and_waits_for_all_copies() -> None:

@@ -1,0 +1,112 @@
+"""What is done when people replay, fix or discard dead letters: which go, in which order, what goes with them, what stays and why. Pure.
+
+The records of a case stand in line (`Letter.lane`). What waits for a letter goes with it, behind it; what waits for one that stays, stays
+too: sent alone, it would only be set aside again. So a dry run shows what will be done, and a replay that fails again fails once.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+
+from hub.dead_letters.reading import Letter
+
+
+class Act(StrEnum):
+    """What is done about a letter; the outcome that its marker tells."""
+
+    REPLAYED = "replayed"
+    FIXED = "fixed"
+    DISCARDED = "discarded"
+
+
+class Stays(StrEnum):
+    """Why a letter stays."""
+
+    WORN_OUT = "worn-out"
+    """It died so often that to try it with all the others once more would be a loop."""
+    WAITS = "waits"
+    """An earlier record of its case stays."""
+    INSTRUCTION = "instruction"
+    """A connector has it in its ledger, and its case waits for what comes of it: it cannot be discarded."""
+    LEGACY = "legacy"
+    """Its connector keeps it, and tries it again by itself."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that is done.
+
+    Attributes:
+        goes_along: whether nobody named it: it waited for one that goes.
+    """
+
+    letter: Letter
+    act: Act
+    goes_along: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done, in this order, and what stays."""
+
+    steps: tuple[Step, ...] = ()
+    stay: tuple[tuple[Letter, Stays], ...] = ()
+
+
+def to_replay(letters: Iterable[Letter], chosen: Collection[Letter], *, by_name: bool) -> Plan:
+    """What a replay does.
+
+    Args:
+        letters: all that are open.
+        chosen: those that are to be replayed.
+        by_name: whether somebody named each; then one that is worn out is tried all the same.
+    """
+
+    def stays(letter: Letter) -> Stays | None:
+        if letter.source is None:
+            return Stays.LEGACY
+        return Stays.WORN_OUT if letter.is_worn_out and not by_name else None
+
+    return _plan(letters, chosen, Act.REPLAYED, stays)
+
+
+def to_fix(letters: Iterable[Letter], letter: Letter) -> Plan:
+    """What the fixing of one letter does."""
+    return _plan(letters, [letter], Act.FIXED, lambda _: None)
+
+
+def to_discard(letters: Iterable[Letter], chosen: Collection[Letter]) -> Plan:
+    """What a discarding does. What waited for one that is discarded is replayed."""
+    return _plan(letters, chosen, Act.DISCARDED, lambda letter: Stays.INSTRUCTION if letter.is_instruction else None)
+
+
+def _plan(
+    letters: Iterable[Letter], chosen: Collection[Letter], act: Act, stays: Callable[[Letter], Stays | None]
+) -> Plan:
+    wanted = {letter.id for letter in chosen}
+    steps: list[Step] = []
+    stay: list[tuple[Letter, Stays]] = []
+    for lane, line in groupby(sorted(letters, key=_by_lane), key=lambda letter: letter.lane):
+        standing, blocked, moves = list(line), False, False
+        for letter in standing:
+            named = letter.id in wanted
+            follows = lane is not None and moves and letter.is_parked
+            if not named and not follows:
+                # It stays where it is, and what comes behind it with it.
+                blocked = lane is not None
+                continue
+            why = stays(letter) if named else None
+            if why is None and blocked and (not named or act is not Act.DISCARDED):
+                why = Stays.WAITS
+            if why is not None:
+                stay.append((letter, why))
+                blocked = lane is not None
+                continue
+            steps.append(Step(letter, act if named else Act.REPLAYED, goes_along=not named))
+            moves = True
+    return Plan(tuple(sorted(steps, key=lambda step: step.letter.order)), tuple(stay))
+
+
+def _by_lane(letter: Letter) -> tuple[tuple[str, int, str], tuple[str, int, int]]:
+    return letter.lane or ("", 0, ""), letter.order
