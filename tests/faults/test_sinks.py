@@ -117,7 +117,7 @@ class Sink:
         with closing(sqlite3.connect(self.ledger, timeout=30)) as ledger:
             return int(ledger.execute("select count(*) from effects where state = 'intent'").fetchone()[0])
 
-    def is_done(self, within_s: float = 120) -> None:
+    def is_done(self, within_s: float = 300) -> None:
         """Wait until everything asked was carried out, and every ledger row has ended."""
         asked = len(dump(self.site.kafka, self.site.tasks_topic, self.begin))
         eventually(lambda: self.done() >= asked and self.unfinished() == 0, within_s)

@@ -112,6 +112,8 @@ class Site:
             {
                 "bootstrap.servers": kafka,
                 "partitioner": "murmur2_random",
+                # As those of the product: what is sent again after a broker died stands where it was first sent.
+                "enable.idempotence": True,
                 "message.max.bytes": 2_000_000,
                 "log_level": 0,
             }
