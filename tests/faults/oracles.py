@@ -15,7 +15,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -162,13 +161,13 @@ def _fold(records: Iterable[Record]) -> tuple[dict[str, _Expected], dict[int, in
     """The cases that follow from the events, whatever their order and however often each is there; and the end of each partition."""
     cases: dict[str, _Expected] = {}
     ends: dict[int, int] = {}
-    seen: set[int] = set()
+    seen: set[str] = set()
     for record in records:
         ends[record.partition] = max(ends.get(record.partition, 0), record.offset + 1)
         event = _event(record)
-        if event is None or (identifier := UUID(event["id"]).int) in seen:
+        if event is None or event["id"] in seen:
             continue
-        seen.add(identifier)
+        seen.add(event["id"])
         case = cases.setdefault(event["partitionkey"], _Expected())
         match event["type"]:
             case "case.request-received.v1":

@@ -57,7 +57,7 @@ def test_a_connector_whose_disk_is_full_says_so_and_loses_nothing(
     ):
         sink.site.write_settings({"memory": {"url": f"sqlite:///{disk}/edge.db"}})
         sink.ledger = disk / "edge.db"
-        with Kept(sink.site.command, sink.site.log, environment()) as process:
+        with Kept(sink.site.command, sink.site.log_file, environment()) as process:
             sink.ask(5)
             sink.is_done()
             other = fill(disk)

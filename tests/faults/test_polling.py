@@ -176,7 +176,7 @@ def test_a_table_of_another_shape_stops_its_reader_at_that_row_with_the_columns_
         )
         shape.order("00000002")
         eventually(lambda: "00000002" in said_last(topic()))
-        remarks = [line["reason"] for line in site.said() if line.get("outcome") == "remarked"]
+        remarks = [line["reason"] for line in site.log() if line.get("outcome") == "remarked"]
         assert remarks == ["Table rmworder has a column u_contractor that it had not before; it is not read."]
 
         shape.alter("RENAME COLUMN change_reason TO u_change_reason")

@@ -312,7 +312,7 @@ def test_a_file_of_another_shape_is_waited_with_until_its_columns_are_named(
         depot.put(turned)
         depot.is_looked_at()
         assert not judge([plain, wider], depot.said())
-        assert [line["reason"].partition(" ")[2] for line in site.said() if line.get("outcome") == "remarked"] == [
+        assert [line["reason"].partition(" ")[2] for line in site.log() if line.get("outcome") == "remarked"] == [
             "has a column Driver that no file had before; it is not read."
         ]
         assert 'hub_connector_remarks_total{dataset="results"} 1.0' in site.health("/metrics")

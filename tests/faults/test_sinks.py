@@ -117,7 +117,7 @@ class Sink:
         with closing(sqlite3.connect(self.ledger, timeout=30)) as ledger:
             return int(ledger.execute("select count(*) from effects where state = 'intent'").fetchone()[0])
 
-    def is_done(self, within_s: float = 120) -> None:
+    def is_done(self, within_s: float = 300) -> None:
         """Wait until everything asked was carried out, and every ledger row has ended."""
         asked = len(dump(self.site.kafka, self.site.tasks_topic, self.begin))
         eventually(lambda: self.done() >= asked and self.unfinished() == 0, within_s)
@@ -294,7 +294,7 @@ def test_a_target_that_fails_in_every_way_gets_each_instruction_once_and_in_orde
     with sink_of("universal_housing", tmp_path / "sink", kafka, url=housing_url) as sink:
         target = Target(postgres, housing_url, sink.site.simulator.tables["rmworder"])
         sink.reads(target.copy_books)
-        with Kept(sink.site.command, sink.site.log, environment()) as process:
+        with Kept(sink.site.command, sink.site.log_file, environment()) as process:
             sink.ask(3)
             sink.is_done()
             for strike in (target.restart, target.fail_over, target.be_read_only):
@@ -347,8 +347,8 @@ def test_a_slow_sink_fills_no_memory_says_what_waits_and_holds_up_nobody(
         slow.ask(BACKLOG, changes=0)
         waits = "hub_connector_waiting_records"
         with (
-            Kept(slow.site.command, slow.site.log, environment("sink.intended:%1:sleep=1")) as process,
-            Kept(other.site.command, other.site.log, environment()),
+            Kept(slow.site.command, slow.site.log_file, environment("sink.intended:%1:sleep=1")) as process,
+            Kept(other.site.command, other.site.log_file, environment()),
             Sampler({"slow": lambda: process.pid}) as sampler,
         ):
             eventually(lambda: metric(process, waits) >= 0)

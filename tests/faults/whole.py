@@ -60,7 +60,7 @@ class Whole:
         )
         told = environment()
         self.worker = Kept(self.site.command(), folder / "worker" / "worker.log", told)
-        self.connector = Kept(self.housing.command, self.housing.log, told)
+        self.connector = Kept(self.housing.command, self.housing.log_file, told)
         self.web = Kept([*self.site.command()[:-1], "web"], folder / "worker" / "web.log", told)
         self._open = ExitStack()
 

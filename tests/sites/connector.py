@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from typing import Any, Self
 from uuid import UUID, uuid4
 
 import httpx
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from connectors.sdk.manifest import Manifest, manifest_of
 from connectors.sdk.rehearsal import Running
@@ -44,19 +43,8 @@ def begin_now(kafka: str, connector: str, topic: str, partitions: int) -> None:
     """A connector that has not run yet does not take up what was asked for before it was there."""
     with closing(Consumer({"bootstrap.servers": kafka, "group.id": f"connector-{connector}", "log_level": 0})) as group:
         parts = [TopicPartition(topic, number) for number in range(partitions)]
-        ends = [TopicPartition(topic, each.partition, _end(group, each)) for each in parts]
+        ends = [TopicPartition(topic, each.partition, group.get_watermark_offsets(each, 30)[1]) for each in parts]
         group.commit(offsets=ends, asynchronous=False)
-
-
-def _end(group: Consumer, partition: TopicPartition) -> int:
-    """The next offset; a partition made a moment ago may still be without a leader, and is asked again."""
-    until = time.monotonic() + 90
-    while True:
-        try:
-            return group.get_watermark_offsets(partition, 30)[1]
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > until:
-                raise
 
 
 class ConnectorSite:
@@ -69,7 +57,7 @@ class ConnectorSite:
         connector: name of its entry point.
         office: how the simulated back office behaves.
         given: the address that the connector is given, where it is not the one that the test uses.
-        simulated: what else its simulator is told, such as the URL of a database.
+        simulated: what else its simulator is told.
     """
 
     def __init__(
@@ -163,9 +151,9 @@ class ConnectorSite:
             ),
         )
 
-    def said(self) -> list[dict[str, Any]]:
+    def log(self) -> list[dict[str, Any]]:
         """What its processes have said, oldest first."""
-        lines = self.log.read_text(encoding="utf-8").splitlines()
+        lines = self.log_file.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def last_words(self) -> str:
@@ -174,7 +162,7 @@ class ConnectorSite:
 
     def health(self, path: str) -> str:
         """What the process that was started last answers at `/readyz` or `/metrics`; empty while it does not."""
-        ports = [line["health_port"] for line in self.said() if line["event"] == "connector runs"]
+        ports = [line["health_port"] for line in self.log() if line["event"] == "connector runs"]
         try:
             return httpx.get(f"http://127.0.0.1:{ports[-1]}{path}").text if ports else ""
         except httpx.TransportError:
@@ -191,13 +179,13 @@ class ConnectorSite:
         return [sys.executable, "-m", "hub", "--settings", str(self.folder / "hub.toml"), "connector", "run", self.name]
 
     @property
-    def log(self) -> Path:
+    def log_file(self) -> Path:
         """Where its output goes."""
         return self.folder / "connector.log"
 
     def start(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         """The connector's process; what it says goes to its log."""
-        with self.log.open("ab") as log:
+        with self.log_file.open("ab") as log:
             process = subprocess.Popen(
                 self.command,
                 cwd=ROOT,

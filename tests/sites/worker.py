@@ -112,6 +112,8 @@ class Site:
             {
                 "bootstrap.servers": kafka,
                 "partitioner": "murmur2_random",
+                # As those of the product: what is sent again after a broker died stands where it was first sent.
+                "enable.idempotence": True,
                 "message.max.bytes": 2_000_000,
                 "log_level": 0,
             }
@@ -145,16 +147,16 @@ class Site:
             """
         )
 
+    def command(self, settings: Path | None = None) -> list[str]:
+        """What runs a worker, of the site's own settings file or another."""
+        return [sys.executable, "-m", "hub", "--settings", str(settings or self.folder / "hub.toml"), "worker"]
+
     def settings_of(self, name: str, **more: object) -> Path:
         """The settings file of a worker beside the first; `more` stands in its section."""
         lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in {"name": name, **more}.items())
         file = self.folder / f"{name}.toml"
         file.write_text((self.folder / "hub.toml").read_text().replace("[worker]", f"[worker]\n{lines}"))
         return file
-
-    def command(self, settings: Path | None = None) -> list[str]:
-        """What runs the worker, of the site's own settings file or another."""
-        return [sys.executable, "-m", "hub", "--settings", str(settings or self.folder / "hub.toml"), "worker"]
 
     def _ends(self, topic: str) -> dict[int, int]:
         partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
