@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 
-from tests.faults.record import Record, Run, now_and_here
+from tests.faults.record import ROOT, Record, Run, now_and_here
 from tests.sites.worker import PARTITIONS, Site, WorkerProcess, broker, workers
 
-MUTANTS = Path(__file__).parent / "mutants"
+MUTANTS = os.pathsep.join(map(str, (Path(__file__).parent / "mutants", ROOT)))
+"""Where Python finds `sitecustomize` by itself, and what it imports."""
 
 
 _RUNS = pytest.StashKey[dict[str, Run]]()
@@ -146,7 +147,7 @@ def environment(failpoints: str = "", **more: str) -> dict[str, str]:
     if "HUB_MUTANT" in os.environ:
         told["HUB_MUTANT"] = os.environ["HUB_MUTANT"]
     if told.keys() & {"HUB_MUTANT", "HUB_CLOCK", "HUB_CLOCK_SHIFT_S"}:
-        told["PYTHONPATH"] = str(MUTANTS)
+        told["PYTHONPATH"] = MUTANTS
     return told
 
 

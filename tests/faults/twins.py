@@ -15,9 +15,8 @@ from collections import defaultdict
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from tests.faults.conftest import MUTANTS
 from tests.faults.record import PAGE, ROOT, Record
-
-MUTANTS = Path(__file__).parent / "mutants"
 
 
 def wanted(arguments: list[str]) -> dict[str, list[str]]:
@@ -35,7 +34,7 @@ def wanted(arguments: list[str]) -> dict[str, list[str]]:
 
 def check(mutant: str) -> None:
     """End when a mutant cannot be made any more: what it changes has another name, and every test would fail for that alone."""
-    environment = {**os.environ, "HUB_MUTANT": mutant, "PYTHONPATH": str(MUTANTS)}
+    environment = {**os.environ, "HUB_MUTANT": mutant, "PYTHONPATH": MUTANTS}
     done = subprocess.run([sys.executable, "-c", "pass"], env=environment, check=False, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{mutant} cannot be made: {done.stderr.strip()}")

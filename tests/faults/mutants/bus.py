@@ -1,0 +1,89 @@
+"""Mutants of events, ids, topics and of how they are sent and read."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from tests.faults.mutants.swapping import swap
+
+
+def ids_are_drawn() -> None:
+    """What is sent again after a crash has another id, so nobody knows that it is the same."""
+    from schemas import envelope  # noqa: PLC0415 - in the processes of the test alone
+
+    swap(envelope, "output_id", lambda _cause, _name: uuid4())
+
+
+def records_have_drawn_ids() -> None:
+    """A record that is read again makes another event."""
+    from hub.edge import wrapping  # noqa: PLC0415 - as above
+
+    swap(wrapping, "record_id", lambda *_: uuid4())
+
+
+def unknown_fields_are_refused() -> None:
+    """An event holds what this release knows, and nothing else."""
+    from schemas import envelope  # noqa: PLC0415 - as above
+
+    # Whatever is defined from here on inherits it: nothing else of the schemas is imported yet.
+    for model in (envelope.Message, envelope.Event):
+        swap(model, "model_config", model.model_config | {"extra": "forbid"})
+
+
+def topics_take_what_is_compressed() -> None:
+    """Kafka measures what a producer sends, and not what a reader finds in it."""
+    from hub import topics  # noqa: PLC0415 - as above
+
+    wanted = topics.wanted
+
+    def loosely(*arguments: Any, **more: Any) -> Any:
+        return tuple(
+            replace(each, configs={**each.configs, "compression.type": "producer"})
+            for each in wanted(*arguments, **more)
+        )
+
+    swap(topics, "wanted", loosely)
+
+
+def reasons_hold_values() -> None:
+    """The reason of a dead letter shows what stood in the record."""
+    from schemas import topics  # noqa: PLC0415 - as above
+
+    swap(topics.Topic, "_why", lambda _self, value, _error: topics.UnreadableEvent("wrong-data", repr(value)))
+
+
+def reads_uncommitted() -> None:
+    """The worker and the sinks take what is on a topic, also where its producer took it back."""
+    from faust.transport.drivers import aiokafka  # noqa: PLC0415 - as above
+    from kafka import KafkaConsumer  # noqa: PLC0415 - as above
+
+    from hub.edge.kafka import receiver  # noqa: PLC0415 - as above
+    from hub.routing import transport  # noqa: PLC0415 - as above
+
+    swap(transport, "ConsumerThread", aiokafka.AIOKafkaConsumerThread)
+    swap(receiver, "KafkaConsumer", lambda **more: KafkaConsumer(**more | {"isolation_level": "read_uncommitted"}))
+
+
+def acks_off() -> None:
+    """A connector and the door believe what they sent to be safe once it has left the process."""
+    _producers_are(acks=0, enable_idempotence=False, retries=0)
+
+
+def one_acknowledgement() -> None:
+    """A connector and the door believe what they sent to be safe once one broker has it."""
+    _producers_are(acks=1, enable_idempotence=False)
+
+
+def _producers_are(**other: Any) -> None:
+    from hub.edge.kafka import sender  # noqa: PLC0415 - as above
+
+    producer: Any = vars(sender)["KafkaProducer"]
+    swap(sender, "KafkaProducer", lambda **settings: producer(**{**settings, **other}))
+
+
+def impatient() -> None:
+    """A connector takes a wire that is slow for one that is dead."""
+    from hub.edge.kafka import sender  # noqa: PLC0415 - as above
+
+    made: Any = sender.Sender.__init__
+    swap(sender.Sender, "__init__", lambda self, *given: made(self, *given, acknowledged_within_s=0.25))

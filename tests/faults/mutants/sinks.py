@@ -1,0 +1,166 @@
+"""Mutants of the sinks and their ledger."""
+
+from typing import Any
+from uuid import uuid4
+
+from tests.faults.mutants.swapping import swap
+
+
+def sinks_swallow_failures() -> None:
+    """An instruction that cannot be read is passed over without a dead letter."""
+    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+
+    swap(sink_runner.SinkRunner, "_set_aside", lambda *_: None)
+
+
+def ledger_without_intent() -> None:
+    """The ledger holds outcomes alone: an instruction that was in hand when the process died is new, and nobody looks for it."""
+    from hub.edge import ledger, memory  # noqa: PLC0415 - as above
+
+    begin = memory.EdgeMemory.begin
+
+    def forgetful(self: Any, effect_key: str, **more: Any) -> Any:
+        begun = begin(self, effect_key, **more)
+        return ledger.Begun(None, begun.earlier) if begun.was is not None and begun.was.open else begun
+
+    swap(memory.EdgeMemory, "begin", forgetful)
+
+
+def no_ledger_in_the_target() -> None:
+    """The housing database keeps no row of what was written, so each try is the first."""
+    from connectors.universal_housing import ledger  # noqa: PLC0415 - as above
+
+    swap(ledger, "receipt_of", lambda *_: None)
+    swap(ledger, "remember", lambda *_: None)
+
+
+def file_names_are_drawn() -> None:
+    """Each try of an instruction leaves a file of another name."""
+    from connectors.transport_files import connector  # noqa: PLC0415 - as above
+    from connectors.transport_files.mapping import booking_name  # noqa: PLC0415 - as above
+
+    def drawn(*asked: Any) -> str:
+        # A name that the depot takes, BK_<18 digits>_<key>.dat, and another one within the second.
+        name = booking_name(*asked)
+        return f"{name[:17]}{uuid4().int % 10_000:04}{name[21:]}"
+
+    swap(connector, "booking_name", drawn)
+
+
+def zombies_write() -> None:
+    """A process that wakes up where its successor has been goes on with what it had in hand."""
+    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+
+    swap(sink_runner.SinkRunner, "_is_still_ours", lambda *_: None)
+
+
+def zombies_write_without_a_ledger() -> None:
+    """The same, and the target keeps no ledger that would tell it."""
+    zombies_write()
+    no_ledger_in_the_target()
+
+
+def zombies_write_under_drawn_names() -> None:
+    """The same, and what it writes is told from what its successor wrote by nothing."""
+    zombies_write()
+    file_names_are_drawn()
+
+
+def everything_is_taken() -> None:
+    """A sink takes all that waits on its topic into its own memory, however slow its system is."""
+    from hub.edge.kafka import receiver  # noqa: PLC0415 - as above
+
+    poll = receiver.Receiver.poll
+
+    def hoard(self: Any, within_s: float, at_most: int) -> Any:
+        taken = found = poll(self, within_s, at_most)
+        while found:
+            taken = [*taken, *(found := poll(self, within_s, 10_000))]
+        return taken
+
+    swap(receiver.Receiver, "poll", hoard)
+
+
+def nothing_is_retried() -> None:
+    """A sink takes a system that is away for a defect of its connector, and sets the instruction aside."""
+    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+
+    swap(sink_runner, "RetryLater", type("Never", (Exception,), {}))
+
+
+def trouble_is_passed_over() -> None:
+    """A sink whose own memory fails goes on with the next instruction."""
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - as above
+
+    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+
+    take = sink_runner.SinkRunner._take
+
+    def carefree(self: Any, record: Any) -> None:
+        try:
+            take(self, record)
+        except DBAPIError:
+            self._done[record.place.topic, record.place.partition] = record.place
+
+    swap(sink_runner.SinkRunner, "_take", carefree)
+
+
+def class_d_is_tried_again() -> None:
+    """What a system of class D did not answer is applied again, as if it wrote nothing twice."""
+    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+
+    carry_out = sink_runner.SinkRunner._carry_out
+
+    def blindly(self: Any, *arguments: Any) -> Any:
+        self._once = None
+        return carry_out(self, *arguments)
+
+    swap(sink_runner.SinkRunner, "_carry_out", blindly)
+
+
+def sent_is_taken_for_an_intention() -> None:
+    """What was on its way to a system of class D when the process died is new to the next one."""
+    from hub.edge import ledger, memory  # noqa: PLC0415 - as above
+
+    begin = memory.EdgeMemory.begin
+
+    def forgetful(self: Any, effect_key: str, **more: Any) -> Any:
+        begun = begin(self, effect_key, **more)
+        was = begun.was
+        return ledger.Begun(None, begun.earlier) if was is not None and was.state is ledger.State.SENT else begun
+
+    swap(memory.EdgeMemory, "begin", forgetful)
+
+
+def doubts_are_kept_to_oneself() -> None:
+    """A connector that cannot know what became of an instruction tells nobody."""
+    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+    from hub.edge.ledger import State  # noqa: PLC0415 - as above
+
+    report = sink_runner.SinkRunner._report
+
+    def quietly(self: Any, event: Any, row: Any) -> None:
+        if row.state is not State.UNKNOWN:
+            report(self, event, row)
+
+    swap(sink_runner.SinkRunner, "_report", quietly)
+
+
+def files_are_written_under_their_name() -> None:
+    """A booking file has its final name from its first byte on."""
+    from connectors.transport_files.client import SftpFolders  # noqa: PLC0415 - as above
+
+    async def deliver(self: Any, folder: str, name: str, content: bytes) -> None:
+        async with (await self._connected()).open(f"{folder}/{name}", "wb") as file:
+            await file.write(content)
+
+    swap(SftpFolders, "_deliver", deliver)
+
+
+def names_lose_their_letters() -> None:
+    """Whatever is not in ASCII is left out of what is written."""
+    from connectors.social_care_soap import mapping as social_care  # noqa: PLC0415 - as above
+    from connectors.transport_files import mapping as transport  # noqa: PLC0415 - as above
+
+    swap(transport, "plain", lambda text, _encoding: text.encode("ascii", "ignore").decode())
+    swap(social_care, "_plain", lambda text: text.encode("ascii", "ignore").decode())
