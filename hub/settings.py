@@ -12,7 +12,16 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from connectors.sdk.settings import RUNNER_KEYS, problems
 from hub.errors import ConfigurationError
@@ -154,6 +163,9 @@ class ConnectorProcess(_Section):
     """Port of /livez, /readyz and /metrics; 0 picks a free one."""
     tasks: tuple[Work, ...] | None = None
     """Kinds of work it takes; all that the connector can, where left out. No kind of work is two tables'."""
+    tasks_since: AwareDatetime | None = None
+    """A connector that has never taken a task begins with those from then on; with the first that is kept, where left out. For a new
+    system in the place of an old one that has done the earlier tasks."""
     reads: Mapping[str, Mapping[str, Any]] = {}
     """How often and how much its datasets say here, where that is not what the connector's manifest expects."""
     beats_every_s: Annotated[float, Field(ge=0.5, le=60)] = 15.0

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from connectors.sdk.errors import ConfigurationError
 
-RUNNER_KEYS = frozenset({"connector", "memory", "health_port", "tasks", "reads", "beats_every_s"})
+RUNNER_KEYS = frozenset({"connector", "memory", "health_port", "tasks", "reads", "beats_every_s", "tasks_since"})
 """Keys of a connector's table that are the runner's; the rest is the connector's own."""
 
 

@@ -105,7 +105,8 @@ class ConnectorThreads:
                 self._metrics.last_news.labels(dataset).set(spoke.timestamp())
             runs[dataset] = SourceRunner(edge, dataset, self._source, self._extracts(dataset, facts)).run
         if manifest.tasks:
-            receiver = Receiver(settings.kafka, where, member, member, [TASKS[manifest.department].name])
+            tasks, since = TASKS[manifest.department].name, chosen.process.tasks_since
+            receiver = Receiver(settings.kafka, where, member, member, [tasks], since=since)
             runs[PART] = SinkRunner(edge, manifest, receiver, self._sink).run
         watched = Watched(
             speaker=edge.speaker,

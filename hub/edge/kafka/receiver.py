@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -27,12 +28,22 @@ class Receiver:
         group: consumer group.
         member: name that stays the same over a restart, so that a restart within half a minute disturbs nobody.
         topics: what to read; they must exist.
+        since: a group that is new begins with the records from then on; with the first that is kept, where not given.
 
     Raises:
         RestartMe: Kafka does not answer.
     """
 
-    def __init__(self, settings: KafkaSettings, bootstrap: str, group: str, member: str, topics: Sequence[str]) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        bootstrap: str,
+        group: str,
+        member: str,
+        topics: Sequence[str],
+        *,
+        since: datetime | None = None,
+    ) -> None:
         try:
             self._consumer = KafkaConsumer(
                 **connection(settings, bootstrap),
@@ -53,6 +64,7 @@ class Receiver:
         except KafkaError as error:
             raise does_not_answer(bootstrap, error) from error
         self._committed: dict[Any, int] = {}
+        self._since, self._begun = since, frozenset[Any]()
         self._subscribe(bootstrap, topics)
 
     def _subscribe(self, bootstrap: str, topics: Sequence[str]) -> None:
@@ -78,9 +90,27 @@ class Receiver:
         try:
             self._consumer.resume(*self._consumer.paused())
             polled = self._consumer.poll(timeout_ms=round(within_s * 1000), max_records=at_most)
+            for part in self._begin():
+                polled.pop(part, None)
         except KafkaError as error:
             raise RestartMe(f"Reading from Kafka failed ({type(error).__name__}).") from error
         return [incoming(record) for records in polled.values() for record in records]
+
+    def _begin(self) -> list[Any]:
+        """Go to where a group begins that has never done with anything of a partition; those partitions."""
+        assigned = frozenset(self._consumer.assignment())
+        new = [] if self._since is None else [part for part in assigned - self._begun if not self._has_committed(part)]
+        self._begun = assigned
+        if new and self._since is not None:
+            found = self._consumer.offsets_for_times(dict.fromkeys(new, round(self._since.timestamp() * 1000)))
+            ends = self._consumer.end_offsets(new)
+            for part in new:
+                first = found.get(part)
+                self._consumer.seek(part, ends[part] if first is None else first.offset)
+        return new
+
+    def _has_committed(self, part: Any) -> bool:
+        return self._consumer.committed(part) is not None
 
     def stay(self) -> None:
         """Show the group that this member lives, while what was read is still being worked on."""
