@@ -2,7 +2,8 @@
 """Runs every fault test with each protection it must miss switched off: `python -m tests.faults.twins [TESTS AND OPTIONS OF PYTEST]`.
 
 Fails when a twin stays green: its test would not notice if the protection were gone. A twin that fails for another reason than its
-assertions (nothing started, a time-out of the harness) is not red but ill, and fails too.
+assertions (nothing started, a time-out of the harness) is not red but ill, and fails too. Where what is waited for never comes, that is a
+loss and so red, but said apart: a look at why it did not come is worth while.
 """
 
 import json
@@ -55,9 +56,16 @@ def ends(mutant: str, tests: list[str]) -> dict[str, str]:
                 how = "green"
             else:
                 said = "" if failure is None else failure.get("message") or ""
-                how = "red" if said.startswith(("AssertionError", "assert ")) else f"ill ({said.strip()[:60]!r})"
+                how = _how(said)
             found[f"{str(case.get('classname')).replace('.', '/')}.py::{case.get('name')}"] = how
         return found
+
+
+def _how(said: str) -> str:
+    """What a failure says: an assertion is red, and red by absence where what was waited for never came; anything else is ill."""
+    if not said.startswith(("AssertionError", "assert ")):
+        return f"ill ({said.strip()[:60]!r})"
+    return "red by absence" if "did not come true within" in said.splitlines()[0] else "red"
 
 
 def main() -> int:
@@ -70,11 +78,11 @@ def main() -> int:
         began = time.monotonic()
         check(mutant)
         for test, how in ends(mutant, tests).items():
-            wrong += how != "red"
+            wrong += not how.startswith("red")
             record.note_twin(test, mutant, how)
-            print(f"{mutant:<28} {how:<6} {test}", flush=True)
+            print(f"{mutant:<34} {how:<14} {test}", flush=True)
         record.write(PAGE)
-        print(f"{'':<28} {time.monotonic() - began:.0f} s", flush=True)
+        print(f"{'':<34} {time.monotonic() - began:.0f} s", flush=True)
     print(f"{sum(map(len, twins.values())) - wrong} twins went red, {wrong} did not")
     return 1 if wrong else 0
 
