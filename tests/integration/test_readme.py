@@ -17,7 +17,7 @@ SETTINGS = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
 
 IN_THE_CHECKOUT = [command for command in COMMANDS if "journey" in command or "connector list" in command]
 ON_A_COUNCILS_OWN_KAFKA = [
-    command for command in COMMANDS if re.search(r"hub (topics|up|dead-letters|effects)", command)
+    command for command in COMMANDS if re.search(r"hub (topics|up|dead-letters|effects|feeds)", command)
 ]
 DEMO = "make demo"
 IN_TEST_DEMO = [command for command in COMMANDS if "hub demo" in command]
