@@ -375,7 +375,7 @@ def test_a_slow_sink_fills_no_memory_says_what_waits_and_holds_up_nobody(
     f"a sink whose system is away for the whole run, with {BACKLOG} waiting; another department's beside it",
     invariants="I2 I7",
     oracle="O2 O3 O8",
-    twins=("everything-is-taken", "nothing-is-retried"),
+    twins=("nothing-is-retried",),
 )
 def test_a_dead_sink_fills_no_memory_says_what_waits_and_holds_up_nobody(
     tmp_path: Path, kafka: str, seen: Callable[[str], None]
