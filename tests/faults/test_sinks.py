@@ -28,7 +28,7 @@ from tests.faults.kept import Kept, Sampler
 from tests.faults.oracles import dump
 from tests.faults.test_connectors import CLASSES, ends
 from tests.oracle import legacy
-from tests.sites.connector import ConnectorSite
+from tests.sites.connector import ConnectorSite, begin_now
 from tests.sites.worker import PARTITIONS
 
 IDLE = BackOffice(accept_s=1e9)
@@ -135,6 +135,7 @@ def sink_of(connector: str, folder: Path, kafka: str, **more: Any) -> Iterator[S
     """A sink with nothing of earlier tests before it."""
     folder.mkdir(exist_ok=True)
     with ConnectorSite(folder, kafka, PARTITIONS, connector, IDLE, **more) as site:
+        begin_now(kafka, site.name, site.tasks_topic, PARTITIONS)
         yield Sink(site)
 
 
@@ -364,5 +365,44 @@ def test_a_slow_sink_fills_no_memory_says_what_waits_and_holds_up_nobody(
         done = slow.books.done
         assert set(done.values()) == {1}
         assert len(done) < BACKLOG / 100
+        other.is_right()
+        seen(f"{BACKLOG} wait; {said}, +{growth_mb:.0f} MB; 60 of the other department's done meanwhile")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.fault(
+    "T40",
+    f"a sink whose system is away for the whole run, with {BACKLOG} waiting; another department's beside it",
+    invariants="I2 I7",
+    oracle="O2 O3 O8",
+    twins=("nothing-is-retried",),
+)
+def test_a_dead_sink_fills_no_memory_says_what_waits_and_holds_up_nobody(
+    tmp_path: Path, kafka: str, seen: Callable[[str], None]
+) -> None:
+    with (
+        sink_of("social_care_soap", tmp_path / "dead", kafka) as dead,
+        sink_of("transport_files", tmp_path / "other", kafka) as other,
+    ):
+        dead.site.goes_away()
+        dead.ask(BACKLOG, changes=0)
+        waits = "hub_connector_waiting_records"
+        with (
+            Kept(dead.site.command, dead.site.log_file, environment()) as process,
+            Kept(other.site.command, other.site.log_file, environment()),
+            Sampler({"dead": lambda: process.pid}) as sampler,
+        ):
+            eventually(lambda: metric(process, waits) >= 0)
+            begun = time.monotonic()
+            other.ask(20)
+            other.is_done()
+            eventually(lambda: metric(process, waits) > 0 and dead.unfinished() > 0)
+
+            assert metric(process, waits) == BACKLOG
+            assert process.restarts == 0
+            growth_mb, said = sampler.growth_mb("dead", begun), sampler.words("dead")
+            assert growth_mb < FLAT_MB, said
+        assert dead.done() == 0
+        assert not dump(kafka, f"{dead.site.tasks_topic}-dlq", dead.letters)
         other.is_right()
         seen(f"{BACKLOG} wait; {said}, +{growth_mb:.0f} MB; 60 of the other department's done meanwhile")

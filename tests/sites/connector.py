@@ -168,6 +168,10 @@ class ConnectorSite:
         except httpx.TransportError:
             return ""
 
+    def goes_away(self) -> None:
+        """The legacy system ends, for good."""
+        self._running.stop()
+
     def forget_checkpoints(self) -> None:
         """Let the connector read everything from the beginning, as after a restored backup."""
         with closing(sqlite3.connect(self.folder / "edge.db")) as memory, memory:

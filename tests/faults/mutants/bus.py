@@ -81,6 +81,13 @@ def _producers_are(**other: Any) -> None:
     swap(sender, "KafkaProducer", lambda **settings: producer(**{**settings, **other}))
 
 
+def known_brokers_alone_are_asked() -> None:
+    """A worker that has seen a broker alone waits for that one."""
+    from hub.routing import agent  # noqa: PLC0415 - as above
+
+    swap(agent, "ask_those_given", lambda: None)
+
+
 def impatient() -> None:
     """A connector takes a wire that is slow for one that is dead."""
     from hub.edge.kafka import sender  # noqa: PLC0415 - as above

@@ -7,6 +7,7 @@ from typing import Any
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage
@@ -58,6 +59,7 @@ def test_every_method_overridden_is_there_and_takes_the_same(
         (AIOKafkaConsumer, "position", ["self", "partition"]),
         (AIOKafkaConsumer, "last_stable_offset", ["self", "partition"]),
         (driver.Producer, "_ensure_producer", ["self"]),
+        (AIOKafkaClient, "_metadata_update", ["self", "cluster_metadata", "topics"]),
         (faust.Schema, "compile", ["self", "app", "on_key_decode_error", "on_value_decode_error", "default_propagate"]),
     ],
 )
