@@ -54,7 +54,8 @@ def desk_under_way(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
 def delete_until(kafka: str, letter: Record) -> None:
     """Let a letter, and what stands before it, go as Kafka lets go what it has kept for long enough."""
     until = TopicPartition(DLQ, letter.partition, letter.offset + 1)
-    for gone in AdminClient({"bootstrap.servers": kafka}).delete_records([until]).values():
+    admin = AdminClient({"bootstrap.servers": kafka})
+    for gone in admin.delete_records([until]).values():
         gone.result(30)
 
 
