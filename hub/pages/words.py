@@ -165,11 +165,8 @@ def standing_still_line(cases: int, records: int) -> str:
     """How many cases wait for a dead letter."""
     if not cases:
         return "No case waits for a record that could not be used."
-    lie = (
-        plural(records, "record of theirs lies", "records of theirs lie")
-        if cases > 1
-        else plural(records, "record of it lies", "records of it lie")
-    )
+    of = "theirs" if cases > 1 else "it"
+    lie = plural(records, f"record of {of} lies", f"records of {of} lie")
     return f"{plural(cases, 'case stands', 'cases stand')} still: {lie} there."
 
 
