@@ -10,28 +10,14 @@ from rich.console import Console
 
 from hub.broker.cluster import bootstrap
 from hub.cli.listing import listing
-from hub.dead_letters.desk import WHY_LIMIT, Desk, one_of
-from hub.dead_letters.plan import Act, Plan, Stays, to_discard, to_fix, to_replay
+from hub.dead_letters import telling
+from hub.dead_letters.answers import Afterwards
+from hub.dead_letters.desk import PATIENCE_S, WHY_LIMIT, Desk, one_of
+from hub.dead_letters.plan import Plan, Stays, free, to_discard, to_fix, to_replay
 from hub.dead_letters.reading import Letter, masked
 from hub.errors import ConfigurationError
 from hub.settings import load
 from schemas.topics import UnreadableEvent
-
-_WOULD = {
-    Act.REPLAYED: "would go to {}",
-    Act.FIXED: "would be fixed: the corrected record would go to {}",
-    Act.DISCARDED: "would be discarded",
-}
-_DID = {
-    Act.REPLAYED: "went to {}",
-    Act.FIXED: "is fixed: the corrected record went to {}",
-    Act.DISCARDED: "is discarded",
-}
-_STAYS = {
-    Stays.WORN_OUT: "has died {tried} times and stays. Fix it, discard it, or replay it by its id.",
-    Stays.WAITS: "waits for an earlier record of its case that stays, and stays too.",
-    Stays.INSTRUCTION: "is an instruction that its case waits for, and stays. Mend its reason and replay it, or withdraw the request.",
-}
 
 
 def _short(_ctx: click.Context, _parameter: click.Parameter, why: str | None) -> str | None:
@@ -53,9 +39,11 @@ def command() -> None:
 @click.pass_context
 def list_(ctx: click.Context, topic: str | None, code: str | None, as_json: bool) -> None:
     """List the records that nobody has settled, with the reason of each."""
-    letters = _filtered(_desk(ctx).letters(topic), code)
+    every = _desk(ctx).letters(topic)
+    letters, can_go_on = _filtered(every, code), {letter.id for letter in free(every)}
     if as_json:
-        click.echo(json.dumps([_facts(letter) for letter in letters], ensure_ascii=False))
+        facts = [_facts(letter, is_free=letter.id in can_go_on) for letter in letters]
+        click.echo(json.dumps(facts, ensure_ascii=False))
         return
     if not letters:
         click.echo("No dead letters.")
@@ -63,7 +51,12 @@ def list_(ctx: click.Context, topic: str | None, code: str | None, as_json: bool
     table = listing("id", "since", "code", "reason", "by", "tried")
     for letter in letters:
         table.add_row(
-            letter.id, f"{letter.at:%d %b %H:%M} UTC", letter.code, letter.reason, letter.component, str(letter.attempt)
+            letter.id,
+            f"{letter.at:%d %b %H:%M} UTC",
+            letter.code,
+            telling.reason(letter, is_free=letter.id in can_go_on),
+            letter.component,
+            str(letter.attempt),
         )
     Console().print(table)
 
@@ -82,20 +75,33 @@ def show(ctx: click.Context, identifier: str, reveal: bool, why: str | None) -> 
     if reveal and not why:
         raise click.UsageError("Say --why: who looked at which record and for what reason is kept.")
     desk = _desk(ctx)
-    letter = one_of(desk.letters(identifier.partition("/")[0]), identifier)
+    letters = desk.letters(identifier.partition("/")[0])
+    letter = one_of(letters, identifier)
     shown: bytes | str = masked(letter.value)
     if reveal and why:
         shown = desk.reveal(letter, getpass.getuser(), why, "command") or b""
-    for name, value in _facts(letter).items():
+    for name, value in _facts(letter, is_free=letter in free(letters)).items():
         click.echo(f"{name + ':':<12}{value}")
     click.echo()
     click.echo(shown)
+
+
+_WAIT = click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(0),
+    default=PATIENCE_S,
+    show_default=True,
+    help="Seconds without an answer after which nobody waits for the worker to take what was sent; "
+    "what comes for its cases until then goes too",
+)
 
 
 def _choosing(function: Callable[..., None]) -> Callable[..., None]:
     """The arguments by which one or many letters are named."""
     for decorate in (
         click.option("--dry-run", is_flag=True, help="Say what would be done, do nothing"),
+        _WAIT,
         click.option("--code", help="With --all: only those with this reason code"),
         click.option("--topic", help="With --all: only those about this topic"),
         click.option("--all", "everything", is_flag=True, help="Every open one, or those of --topic and --code"),
@@ -115,22 +121,25 @@ def replay(
     everything: bool,
     topic: str | None,
     code: str | None,
+    wait_s: float,
     dry_run: bool,
 ) -> None:
     """Send records to their topics again, in their first order. Mend the reason before, or they die again.
 
-    What waits for one of them (code `parked`) goes with it, behind it.
+    What waits for one of them (code `parked`) goes with it, behind it; so does what comes for its case meanwhile.
     """
-    desk = _desk(ctx)
+    desk = _desk(ctx, wait_s)
     letters, chosen = _chosen(desk, identifiers, everything=everything, topic=topic, code=code)
     plan = to_replay(letters, chosen, by_name=not everything)
-    if not dry_run:
-        desk.carry_out(plan, getpass.getuser())
-    _say(plan, dry_run=dry_run)
+    _say(plan, None if dry_run else desk.carry_out(plan, getpass.getuser()))
 
 
 @command.command()
 @_choosing
+@click.option(
+    "--case",
+    help="For records whose letters are gone, named by their places TOPIC/PARTITION/OFFSET: the case that waits for them",
+)
 @click.option(
     "--why", required=True, callback=_short, help="The reason, for whoever asks later; nothing about a person"
 )
@@ -141,6 +150,8 @@ def discard(
     everything: bool,
     topic: str | None,
     code: str | None,
+    case: str | None,
+    wait_s: float,
     dry_run: bool,
     why: str,
 ) -> None:
@@ -148,26 +159,40 @@ def discard(
 
     Their cases are told, and go on: what waits for one of them (code `parked`) is replayed.
     """
-    desk = _desk(ctx)
+    desk = _desk(ctx, wait_s)
+    if case is not None:
+        _discard_lost(desk, identifiers, case, why, dry_run=dry_run)
+        return
     letters, chosen = _chosen(desk, identifiers, everything=everything, topic=topic, code=code)
     plan = to_discard(letters, chosen)
-    if not dry_run:
-        desk.carry_out(plan, getpass.getuser(), why)
-    _say(plan, dry_run=dry_run)
+    _say(plan, None if dry_run else desk.carry_out(plan, getpass.getuser(), why))
+
+
+def _discard_lost(desk: Desk, places: tuple[str, ...], case: str, why: str, *, dry_run: bool) -> None:
+    """Let a case go on without records whose letters are gone."""
+    if not places:
+        raise click.UsageError("With --case: name the places of the records that it waits for.")
+    if dry_run:
+        raise click.UsageError("With --case there is nothing to look at first: the records are gone.")
+    for place in places:
+        after = desk.discard_lost(place, case, getpass.getuser(), why)
+        click.echo(f"{place} was discarded")
+        _say(Plan(), after)
 
 
 @command.command()
 @click.argument("identifier", metavar="ID")
 @click.argument("corrected", type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, help="Say whether the record would be taken, send nothing")
+@_WAIT
 @click.pass_context
-def fix(ctx: click.Context, identifier: str, corrected: IO[bytes], *, dry_run: bool) -> None:
+def fix(ctx: click.Context, identifier: str, corrected: IO[bytes], *, wait_s: float, dry_run: bool) -> None:
     """Send a corrected record in the place of one that died: `show --reveal` it, mend it in a file, give the file (- for stdin).
 
     It is read as its topic's reader would; one that would die again is refused with the reason. Keep its id, so that it counts once. What
     waits for it (code `parked`) goes with it, behind it.
     """
-    desk = _desk(ctx)
+    desk = _desk(ctx, wait_s)
     letters = desk.letters(identifier.partition("/")[0])
     letter = one_of(letters, identifier)
     try:
@@ -179,9 +204,7 @@ def fix(ctx: click.Context, identifier: str, corrected: IO[bytes], *, dry_run: b
             f"{identifier} is a record of a legacy system: mend it there, or in the settings of its connector, and restart that."
         ) from None
     plan = to_fix(letters, letter)
-    if plan.steps and not dry_run:
-        desk.carry_out(plan, getpass.getuser(), corrected=record)
-    _say(plan, dry_run=dry_run)
+    _say(plan, None if dry_run else desk.carry_out(plan, getpass.getuser(), corrected=record))
 
 
 def _chosen(
@@ -201,36 +224,37 @@ def _filtered(letters: Sequence[Letter], code: str | None) -> list[Letter]:
     return [letter for letter in letters if code in {None, letter.code}]
 
 
-def _say(plan: Plan, *, dry_run: bool) -> None:
-    """What is done, or would be, and what stays and why."""
+def _say(plan: Plan, after: Afterwards | None) -> None:
+    """What is done, or would be, what stays and why, and what has come of it; nothing has of a dry run."""
     for step in plan.steps:
-        place = step.letter.source.topic if step.letter.source else ""
-        words = (_WOULD if dry_run else _DID)[step.act].format(place)
-        click.echo(f"{step.letter.id} {words}{', behind the one it waits for' if step.goes_along else ''}")
+        click.echo(f"{step.letter.id} {telling.done(step, is_done=after is not None)}")
     kept: dict[str, int] = {}
     for letter, why in plan.stay:
         if why is Stays.LEGACY:
             kept[letter.component] = kept.get(letter.component, 0) + 1
         else:
-            click.echo(f"{letter.id} {_STAYS[why].format(tried=letter.attempt)}")
+            click.echo(f"{letter.id} {telling.stays(letter, why)}")
     for component, number in kept.items():
         click.echo(
             f"{number} of {component} are kept by the connector, which tries them again whenever it starts: "
             f"mend [connectors.{component}] and restart it."
         )
+    for words in telling.afterwards(after) if after else ():
+        click.echo(words)
 
 
-def _desk(ctx: click.Context) -> Desk:
+def _desk(ctx: click.Context, wait_s: float = 0) -> Desk:
     settings = load(ctx.obj)
-    return Desk(settings.kafka, bootstrap(settings), settings.council.code)
+    return Desk(settings.kafka, bootstrap(settings), settings.council.code, wait_s)
 
 
-def _facts(letter: Letter) -> dict[str, Any]:
+def _facts(letter: Letter, *, is_free: bool) -> dict[str, Any]:
     return {
         "id": letter.id,
         "since": letter.at.isoformat(timespec="seconds"),
         "code": letter.code,
-        "reason": letter.reason,
+        "reason": telling.reason(letter, is_free=is_free),
+        "can go on": is_free,
         "by": letter.component,
         "tried": letter.attempt,
         "from": letter.origin,

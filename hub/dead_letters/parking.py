@@ -4,7 +4,9 @@ A record that lies among the dead letters is known by where it first stood. All 
 offsets are their order. A record waits as long as an earlier one of its case lies there, and then lies there too, under the code `parked`.
 It carries its first place in a header wherever it is sent again, so whatever the order in which people replay, it is applied in its own.
 
-The worker forgets one that is applied, or that a person discarded. When none is left, the case flows again.
+The worker and each sink forget one that is applied, or that a person discarded. When none is left, the case flows again. A record that
+comes while an earlier one is on its way again is set aside behind it all the same: once nothing before it lies here any more it is free
+(`hub.dead_letters.plan.free`), and whoever had the earlier one replayed sends it too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -46,8 +48,8 @@ def reason(topic: str, partition: int, first: int) -> str:
         first: offset at which the record that it waits for first stood.
     """
     return (
-        f"It waits for {Place(topic, partition, first)}, an earlier record of its case that lies here too. "
-        "Replay, fix or discard that one; this one goes with it."
+        f"It came while {Place(topic, partition, first)}, an earlier record of its case, lay here, and waits for that one. "
+        "Replay, fix or discard that; then this one can go on."
     )
 
 

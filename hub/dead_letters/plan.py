@@ -2,12 +2,15 @@
 
 The records of a case stand in line (`Letter.lane`). What waits for a letter goes with it, behind it; what waits for one that stays, stays
 too: sent alone, it would only be set aside again. So a dry run shows what will be done, and a replay that fails again fails once.
+
+What came while an earlier record of its case was on its way again waits for nothing that lies here (`free`): it can always be sent, for
+it will stand behind that one.
 """
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from hub.dead_letters.reading import Letter
 
@@ -30,7 +33,16 @@ class Stays(StrEnum):
     INSTRUCTION = "instruction"
     """A connector has it in its ledger, and its case waits for what comes of it: it cannot be discarded."""
     LEGACY = "legacy"
-    """Its connector keeps it, and tries it again by itself."""
+    """Its connector keeps it, and tries it again by itself, whatever is said here."""
+
+
+class Along(StrEnum):
+    """Why a letter goes that nobody named."""
+
+    BEHIND = "behind"
+    """It waited for one that goes."""
+    FREE = "free"
+    """It waits for nothing any more, and one behind it goes."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +50,12 @@ class Step:
     """One thing that is done.
 
     Attributes:
-        goes_along: whether nobody named it: it waited for one that goes.
+        along: why it is done though nobody named it; None where somebody did.
     """
 
     letter: Letter
     act: Act
-    goes_along: bool = False
+    along: Along | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,19 @@ class Plan:
 
     steps: tuple[Step, ...] = ()
     stay: tuple[tuple[Letter, Stays], ...] = ()
+
+
+def free(letters: Iterable[Letter]) -> list[Letter]:
+    """Those parked letters that can go on: nothing that they wait for lies here any more.
+
+    Args:
+        letters: all that are open, or all of some topics.
+    """
+    found: list[Letter] = []
+    for lane, line in groupby(sorted(letters, key=_by_lane), key=lambda letter: letter.lane):
+        if lane is not None:
+            found += takewhile(lambda letter: letter.is_parked, line)
+    return found
 
 
 def to_replay(letters: Iterable[Letter], chosen: Collection[Letter], *, by_name: bool) -> Plan:
@@ -78,7 +103,13 @@ def to_fix(letters: Iterable[Letter], letter: Letter) -> Plan:
 
 def to_discard(letters: Iterable[Letter], chosen: Collection[Letter]) -> Plan:
     """What a discarding does. What waited for one that is discarded is replayed."""
-    return _plan(letters, chosen, Act.DISCARDED, lambda letter: Stays.INSTRUCTION if letter.is_instruction else None)
+
+    def stays(letter: Letter) -> Stays | None:
+        if letter.source is None:
+            return Stays.LEGACY
+        return Stays.INSTRUCTION if letter.is_instruction else None
+
+    return _plan(letters, chosen, Act.DISCARDED, stays)
 
 
 def _plan(
@@ -89,9 +120,11 @@ def _plan(
     stay: list[tuple[Letter, Stays]] = []
     for lane, line in groupby(sorted(letters, key=_by_lane), key=lambda letter: letter.lane):
         standing, blocked, moves = list(line), False, False
+        if not any(letter.id in wanted for letter in standing):
+            continue
         for letter in standing:
             named = letter.id in wanted
-            follows = lane is not None and moves and letter.is_parked
+            follows = lane is not None and letter.is_parked and (moves or not blocked)
             if not named and not follows:
                 # It stays where it is, and what comes behind it with it.
                 blocked = lane is not None
@@ -103,8 +136,9 @@ def _plan(
                 stay.append((letter, why))
                 blocked = lane is not None
                 continue
-            steps.append(Step(letter, act if named else Act.REPLAYED, goes_along=not named))
-            moves = True
+            along = None if named else Along.BEHIND if moves else Along.FREE
+            steps.append(Step(letter, act if named else Act.REPLAYED, along))
+            moves = moves or along is not Along.FREE
     return Plan(tuple(sorted(steps, key=lambda step: step.letter.order)), tuple(stay))
 
 

@@ -6,20 +6,28 @@ memory of whoever counts, so that a process that is started again and again sets
 """
 
 import time
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Lock
 
 WINDOW_S = 60.0
+_ROUNDED_S = 0.001
+"""A moment that is rounded to the millisecond may lie so far ahead of the clock."""
 
 
 @dataclass(frozen=True)
 class Counted:
-    """How many records were set aside at a moment, seconds since 1970 to the millisecond."""
+    """How many records were set aside at a moment.
+
+    Attributes:
+        at: seconds since 1970, to the millisecond.
+        part: the partition that counted them, where a memory keeps several apart.
+    """
 
     at: float
     number: int
+    part: str = ""
 
 
 class Rate:
@@ -33,28 +41,29 @@ class Rate:
     def __init__(self, at_most: int, clock: Callable[[], float] = time.time) -> None:
         self.at_most = at_most
         self._clock, self._lock = clock, Lock()
-        self._counted: deque[Counted] = deque()
+        self._counted: Counter[tuple[float, str]] = Counter()
+        """How many, by moment and partition."""
 
     def remember(self, counted: Iterable[Counted]) -> None:
         """What was set aside before this process began, or by whoever had these partitions before."""
+        said: Counter[tuple[float, str]] = Counter()
+        for each in counted:
+            said[each.at, each.part] += each.number
         with self._lock:
-            # What is of the future was counted by a clock that was wrong: it must not stop anybody until then.
-            now = self._clock()
-            known = {*self._counted, *(each for each in counted if each.at <= now)}
-            self._counted = deque(sorted(known, key=lambda each: each.at))
+            self._counted |= said  # the greater of both: what this process counted itself is among what it hears of
 
     def room(self) -> int:
         """How many more may be set aside now."""
         with self._lock:
             return max(0, self.at_most - self._within())
 
-    def count(self, number: int) -> Counted | None:
-        """So many are set aside; what is to be kept of it, None where there is nothing."""
+    def count(self, number: int, part: str = "") -> Counted | None:
+        """So many are set aside, of one partition; what is to be kept of it, None where there is nothing."""
         if number == 0:
             return None
         with self._lock:
-            counted = Counted(round(self._clock(), 3), number)
-            self._counted.append(counted)
+            counted = Counted(round(self._clock(), 3), number, part)
+            self._counted[counted.at, part] += number
             return counted
 
     def wait_s(self) -> float:
@@ -63,10 +72,10 @@ class Rate:
             over = self._within() - self.at_most
             if over < 0:
                 return 0.0
-            for counted in self._counted:
-                over -= counted.number
+            for (at, _), number in sorted(self._counted.items()):
+                over -= number
                 if over < 0:
-                    return max(0.0, counted.at + WINDOW_S - self._clock())
+                    return max(0.0, at + WINDOW_S - self._clock())
             return 0.0
 
     def why(self, code: str) -> str:
@@ -82,7 +91,13 @@ class Rate:
         )
 
     def _within(self) -> int:
-        since = self._clock() - WINDOW_S
-        while self._counted and self._counted[0].at <= since:
-            self._counted.popleft()
-        return sum(counted.number for counted in self._counted)
+        # What is of the future was counted by a clock that was wrong, or has been set back since: it must not stop anybody until then.
+        now = self._clock()
+        self._counted = Counter(
+            {
+                (at, part): number
+                for (at, part), number in self._counted.items()
+                if now - WINDOW_S < at <= now + _ROUNDED_S
+            }
+        )
+        return self._counted.total()

@@ -21,8 +21,11 @@ MOST_ATTEMPTS = 5
 """A record that died so often is replayed only by its name."""
 _TOPICS = {topic.name: topic for topic in CATALOGUE}
 _TASKS = {topic.name: topic for topic in TASKS.values()}
-_IN_LINE = {CASE_EVENTS.name, *_TASKS}
+IN_LINE = frozenset({CASE_EVENTS.name, *_TASKS})
 """Topics on which the records of a case follow each other."""
+
+Lane = tuple[str, int, str]
+"""A line: topic, partition and case."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,12 @@ class Letter:
         return case_in(self.key) if self.source else None
 
     @cached_property
-    def lane(self) -> tuple[str, int, str] | None:
+    def lane(self) -> Lane | None:
         """What it stands in line with, by the order of its first place: the records of one case in one partition; None for no line.
 
         An instruction is in none: the connector has it in its ledger, and the later ones of its task wait for it there.
         """
-        if self.first is None or self.case is None or self.first.topic not in _IN_LINE:
+        if self.first is None or self.case is None or self.first.topic not in IN_LINE:
             return None
         if self.first.topic in _TASKS and self.is_instruction and not self.is_parked:
             return None
@@ -145,7 +148,7 @@ class OpenLetters:
             if about in self._letters and _covers(upto, self._letters[about][0]):
                 del self._letters[about]
             return
-        letter = _letter(record)
+        letter = letter_in(record)
         about, now = str(letter.first) if letter.first else letter.origin, (_offset(letter.origin), record.at_ms)
         if about in self._letters and self._letters[about][0] > now:
             return
@@ -188,7 +191,8 @@ def masked(value: bytes | None) -> str:
     return json.dumps(_masked(content), indent=2, ensure_ascii=False)
 
 
-def _letter(record: Incoming) -> Letter:
+def letter_in(record: Incoming) -> Letter:
+    """A record of a dead-letter topic that is no marker."""
     component = record.header("component") or "unknown"
     source = place_in("/".join(record.header(name) or "" for name in _PLACE))
     if source is not None:

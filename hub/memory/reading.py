@@ -134,6 +134,19 @@ class CaseReader:
         with self._connection() as connection:
             return () if connection is None else tuple(connection.execute(query).scalars())
 
+    def standing_still(self) -> tuple[int, int]:
+        """How many cases wait for a record that lies among the dead letters, and how many of their records lie there.
+
+        Raises:
+            MemoryAway: it cannot be read now.
+        """
+        query = select(func.count(parked.c.reference.distinct()), func.count())
+        with self._connection() as connection:
+            if connection is None:
+                return 0, 0
+            number, records = connection.execute(query).one()
+            return number, records
+
     def summary(self, now_ms: int) -> Summary:
         """How many cases stand how.
 

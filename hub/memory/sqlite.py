@@ -110,7 +110,11 @@ class SqliteStore:
         rows = self._connection.execute(
             "SELECT topic, part, at_ms, number FROM set_aside WHERE app=?", (self._app,)
         ).fetchall()
-        return [Counted(at / 1000, number) for topic, part, at, number in rows if Partition(topic, part) in partitions]
+        return [
+            Counted(at / 1000, number, f"{topic}/{part}")
+            for topic, part, at, number in rows
+            if Partition(topic, part) in partitions
+        ]
 
     def due(self, parts: Collection[int], now_us: int, limit: int) -> list[DeadlineRow]:
         """See `Store`."""

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hub import topics
 from hub.broker.cluster import bootstrap
 from hub.dead_letters.desk import Desk, names_of
-from hub.dead_letters.follower import Follower as LetterFollower
+from hub.dead_letters.watch import Watch
 from hub.edge.choice import known_feeds
 from hub.edge.kafka import Follower, Sender, read_all
 from hub.feeds.board import Board
@@ -44,6 +44,8 @@ _log = structlog.get_logger()
 _ACKNOWLEDGED_WITHIN_S = 10.0
 """Patience with Kafka before the relay says that it is gone, and tries afresh."""
 _LOOK_BACK = timedelta(hours=1)
+_ANSWERED_WITHIN_S = 3.0
+"""A person waits so long before the page for the worker's next answer to what they sent again."""
 """What was last said of a feed is found again for so long after its connector has died."""
 _STATIC = Path(__file__).parent / "static"
 
@@ -89,10 +91,10 @@ def build_app(settings: HubSettings) -> FastAPI:
         clock=lambda: datetime.now(UTC),
     )
 
-    follower = LetterFollower(lambda begin: read_all(settings.kafka, bootstrap(settings), names_of(None), begin))
+    watch = Watch(lambda begin: read_all(settings.kafka, bootstrap(settings), names_of(None), begin))
     letters = LetterPages(
-        follower,
-        lambda: Desk(settings.kafka, bootstrap(settings), settings.council.code),
+        watch,
+        lambda: Desk(settings.kafka, bootstrap(settings), settings.council.code, _ANSWERED_WITHIN_S),
         site.render,
         lambda: datetime.now(UTC),
     )

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, Response
 
+from hub.dead_letters.answers import Afterwards
 from hub.dead_letters.desk import WHO_LIMIT, WHY_LIMIT, Desk, one_of
-from hub.dead_letters.follower import Follower
 from hub.dead_letters.plan import Plan, to_discard, to_replay
 from hub.dead_letters.reading import Letter
+from hub.dead_letters.watch import Watch
 from hub.errors import ConfigurationError, HubError
 from hub.intake.problems import Kind, Refusal
 from hub.pages import letters_view as view
@@ -51,16 +52,14 @@ class LetterPages:
     """Everything these pages are made from.
 
     Args:
-        follower: the open letters.
+        watch: the open letters.
         desk: where something is done about them; asked for when it is.
         render: of the site.
         clock: the present, with zone.
     """
 
-    def __init__(
-        self, follower: Follower, desk: Callable[[], Desk], render: Render, clock: Callable[[], datetime]
-    ) -> None:
-        self._follower, self._desk, self._render, self._clock = follower, desk, render, clock
+    def __init__(self, watch: Watch, desk: Callable[[], Desk], render: Render, clock: Callable[[], datetime]) -> None:
+        self._watch, self._desk, self._render, self._clock = watch, desk, render, clock
 
     def router(self) -> APIRouter:
         """The pages' routes."""
@@ -81,9 +80,9 @@ class LetterPages:
         return self._render(
             "dead_letters.html",
             now,
-            lead=view.first_line(shown),
-            groups=view.groups(shown, now),
-            lines=[view.letter_line(letter, now) for letter in shown[first : first + _PAGE]],
+            lead=view.first_line(shown, every),
+            groups=view.groups(shown, every, now),
+            lines=view.lines(shown[first : first + _PAGE], every, now),
             total=len(shown),
             filter=chosen.fields,
             all_address="/dead-letters" if chosen.fields else "",
@@ -129,16 +128,16 @@ class LetterPages:
     def _act(self, asked: _Asked) -> Response:
         if not asked.digest:
             return self._planned(asked, self._plan(asked), "")
-        self._follower.look_again()
+        self._watch.look_again()
         plan = self._plan(asked)
         wrong = _wrong(asked.by, asked.why if asked.act == "discard" else "none")
         if view.digest(plan) != asked.digest:
             wrong = "Something has changed since this was shown: look again at what would be done."
         if wrong:
             return self._planned(asked, plan, wrong)
-        self._asking(lambda: self._desk().carry_out(plan, asked.by, asked.why))
-        self._follower.look_again()
-        return self._planned(asked, plan, "", done=True)
+        after = self._asking(lambda: self._desk().carry_out(plan, asked.by, asked.why))
+        self._watch.look_again()
+        return self._planned(asked, plan, "", after)
 
     def _plan(self, asked: _Asked) -> Plan:
         letters = self._letters()
@@ -147,12 +146,13 @@ class LetterPages:
             return to_discard(letters, chosen)
         return to_replay(letters, chosen, by_name=bool(asked.letter))
 
-    def _planned(self, asked: _Asked, plan: Plan, wrong: str, *, done: bool = False) -> Response:
+    def _planned(self, asked: _Asked, plan: Plan, wrong: str, after: Afterwards | None = None) -> Response:
+        done = after is not None
         return self._render(
             "dead_letters_plan.html",
             self._clock(),
             status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
-            plan=view.plan_view(plan, done=done),
+            plan=view.plan_view(plan, after),
             done=done,
             asked=asked,
             filter=asked.filter.fields,
@@ -179,7 +179,7 @@ class LetterPages:
         )
 
     def _letters(self) -> list[Letter]:
-        return self._asking(self._follower.letters)
+        return self._asking(self._watch.letters)
 
     def _letter(self, identifier: str) -> Letter:
         try:

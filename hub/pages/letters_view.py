@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
+from hub.dead_letters import telling
+from hub.dead_letters.answers import Afterwards
 from hub.dead_letters.parking import PARKED
-from hub.dead_letters.plan import Act, Plan, Stays
+from hub.dead_letters.plan import Act, Plan, free
 from hub.dead_letters.reading import Letter, masked
 from hub.pages import dates
 from hub.pages.case_view import Moment
@@ -32,17 +34,10 @@ _REASONS: Mapping[str, tuple[str, str]] = {
     "defect": ("made the hub or a connector fail", "made the hub or a connector fail"),
     PARKED: ("only waits for an earlier one of its case", "only wait for an earlier one of their case"),
 }
-_DONE = {
-    Act.REPLAYED: ("would be sent again", "was sent again"),
-    Act.FIXED: ("would be fixed", "was fixed"),
-    Act.DISCARDED: ("would be discarded", "was discarded"),
-}
-_STAYS = {
-    Stays.WORN_OUT: "stays: it has died {tried} times. Fix it, discard it, or send it again from its own page.",
-    Stays.WAITS: "stays: an earlier record of its case stays, and it waits for that one.",
-    Stays.INSTRUCTION: "stays: it is an instruction that its case waits for. Mend its reason and send it again, or withdraw the request.",
-    Stays.LEGACY: "stays: its connector keeps it and tries it again whenever it starts. Mend the connector's settings and restart it.",
-}
+_CAN_GO_ON = (
+    "can go on: nothing it waited for lies here any more",
+    "can go on: nothing they waited for lies here any more",
+)
 MOST_SHOWN = 100
 
 
@@ -113,7 +108,7 @@ class LetterView:
     first: str
     masked: str
     behind: tuple[LetterLine, ...]
-    waits: bool
+    is_free: bool
     can_replay: bool
     can_discard: bool
 
@@ -132,6 +127,7 @@ class PlanView:
 
     lead: str
     lines: tuple[PlanLine, ...]
+    afterwards: tuple[str, ...]
     more: int
     digest: str
     does: bool
@@ -142,10 +138,16 @@ def topic_of(letter: Letter) -> str:
     return letter.place.topic.removesuffix("-dlq")
 
 
-def first_line(letters: Sequence[Letter]) -> str:
-    """How many, and what is the matter with them: what an operator asks first."""
+def first_line(letters: Sequence[Letter], every: Sequence[Letter]) -> str:
+    """How many, and what is the matter with them: what an operator asks first.
+
+    Args:
+        letters: those that are shown.
+        every: all that are open.
+    """
     died = [letter for letter in letters if not letter.is_parked]
-    waiting = len(letters) - len(died)
+    can_go_on = len(_free_ids(every) & {letter.id for letter in letters})
+    waiting = len(letters) - len(died) - can_go_on
     if not letters:
         return "Every record could be read: nothing lies among the dead letters."
     counted = Counter(letter.code for letter in died).most_common()
@@ -153,39 +155,59 @@ def first_line(letters: Sequence[Letter]) -> str:
     other = sum(number for _, number in counted[4:])
     more = f" and {plural(other, 'one has another reason', 'have other reasons')}" if other else ""
     waits = f" {plural(waiting, 'more only waits behind them.', 'more only wait behind them.')}" if waiting else ""
+    goes_on = f" {plural(can_go_on, 'more', 'more')} {_CAN_GO_ON[can_go_on != 1]}." if can_go_on else ""
     if not died:
-        return f"{plural(waiting, 'record waits', 'records wait')} for another of the same case."
-    return f"{plural(len(died), 'record', 'records')} could not be read: {reasons}{more}.{waits}"
+        parts = [
+            *([f"{plural(waiting, 'record waits', 'records wait')} for another of the same case"] if waiting else []),
+            *([f"{plural(can_go_on, 'record', 'records')} {_CAN_GO_ON[can_go_on != 1]}"] if can_go_on else []),
+        ]
+        return ". ".join(parts) + "."
+    return f"{plural(len(died), 'record', 'records')} could not be read: {reasons}{more}.{waits}{goes_on}"
 
 
-def groups(letters: Sequence[Letter], now: datetime) -> list[Group]:
-    """Letters by reason and topic, the most first."""
-    counted = Counter((letter.code, topic_of(letter)) for letter in letters)
+def groups(letters: Sequence[Letter], every: Sequence[Letter], now: datetime) -> list[Group]:
+    """Letters by reason and topic, the most first; those that can go on by themselves.
+
+    Args:
+        letters: those that are shown.
+        every: all that are open.
+        now: the present.
+    """
+    can_go_on = _free_ids(every)
+
+    def group_of(letter: Letter) -> tuple[str, str, bool]:
+        return letter.code, topic_of(letter), letter.id in can_go_on
+
     found = []
-    for (code, topic), number in counted.most_common():
-        these = [letter for letter in letters if (letter.code, topic_of(letter)) == (code, topic)]
+    for (code, topic, is_free), number in Counter(map(group_of, letters)).most_common():
+        these = [letter for letter in letters if group_of(letter) == (code, topic, is_free)]
         oldest = min(these, key=lambda letter: letter.at)
         found.append(
             Group(
-                words=_words(code, number),
+                words=_CAN_GO_ON[number != 1] if is_free else _words(code, number),
                 code=code,
                 topic=topic,
                 number=number,
                 since=Moment.of(oldest.at, dates.short_with_time(oldest.at, now)),
-                example=oldest.reason,
+                example=telling.reason(oldest, is_free=is_free),
                 address=Filter(topic=topic, code=code).address,
             )
         )
     return found
 
 
-def letter_line(letter: Letter, now: datetime) -> LetterLine:
-    """One letter in a list."""
+def lines(letters: Sequence[Letter], every: Sequence[Letter], now: datetime) -> list[LetterLine]:
+    """Some letters, each a line; `every` are all that are open."""
+    can_go_on = _free_ids(every)
+    return [_line(letter, now, is_free=letter.id in can_go_on) for letter in letters]
+
+
+def _line(letter: Letter, now: datetime, *, is_free: bool) -> LetterLine:
     return LetterLine(
         id=letter.id,
         address=f"/dead-letters/{letter.id}",
         code=letter.code,
-        reason=letter.reason,
+        reason=telling.reason(letter, is_free=is_free),
         topic=topic_of(letter),
         case=letter.case or "",
         since=Moment.of(letter.at, dates.short_with_time(letter.at, now)),
@@ -195,37 +217,31 @@ def letter_line(letter: Letter, now: datetime) -> LetterLine:
 
 def letter_view(letter: Letter, letters: Sequence[Letter], now: datetime) -> LetterView:
     """One letter's page."""
-    behind = [
-        each
-        for each in letters
-        if letter.lane is not None and each.lane == letter.lane and each.is_parked and each.order > letter.order
-    ]
-    what = _words(letter.code, 1)
+    line = [each for each in letters if letter.lane is not None and each.lane == letter.lane]
+    behind = [each for each in line if each.is_parked and each.order > letter.order]
+    is_free = letter.id in _free_ids(line)
+    is_first = is_free or not any(each.order < letter.order for each in line)
+    what = _CAN_GO_ON[0] if is_free else _words(letter.code, 1)
     waits = f" {plural(len(behind), 'record waits', 'records wait')} behind it." if behind else ""
     return LetterView(
-        line=letter_line(letter, now),
+        line=_line(letter, now, is_free=is_free),
         lead=f"A record on {topic_of(letter)} could not be used since {dates.since(letter.at, now)}: it {what}.{waits}",
         component=letter.component.replace("_", " "),
         record=letter.origin,
         first=str(letter.first) if letter.first and letter.first != letter.source else "",
         masked=masked(letter.value),
-        behind=tuple(letter_line(each, now) for each in behind),
-        waits=letter.is_parked,
-        can_replay=letter.source is not None and not letter.is_parked,
-        can_discard=not letter.is_instruction,
+        behind=tuple(lines(behind, line, now)),
+        is_free=is_free,
+        can_replay=letter.source is not None and is_first,
+        can_discard=letter.source is not None and not letter.is_parked and not letter.is_instruction,
     )
 
 
-def plan_view(plan: Plan, *, done: bool) -> PlanView:
-    """What would be done, or was done, in the order in which it is."""
-    lines = [
-        PlanLine(
-            step.letter.id,
-            _DONE[step.act][done] + (", behind the one it waits for" if step.goes_along else ""),
-        )
-        for step in plan.steps
-    ]
-    lines += [PlanLine(letter.id, _STAYS[why].format(tried=letter.attempt)) for letter, why in plan.stay]
+def plan_view(plan: Plan, after: Afterwards | None) -> PlanView:
+    """What would be done, or was done, in the order in which it is; and what has come of it, once it is done."""
+    done = after is not None
+    lines = [PlanLine(step.letter.id, telling.done(step, is_done=done)) for step in plan.steps]
+    lines += [PlanLine(letter.id, telling.stays(letter, why)) for letter, why in plan.stay]
     counted = Counter(step.act for step in plan.steps)
     parts = [
         f"{plural(number, 'record', 'records')} {_counted(act, number, done=done)}" for act, number in counted.items()
@@ -235,6 +251,7 @@ def plan_view(plan: Plan, *, done: bool) -> PlanView:
     return PlanView(
         lead=lead,
         lines=tuple(lines[:MOST_SHOWN]),
+        afterwards=tuple(telling.afterwards(after)) if after else (),
         more=max(0, len(lines) - MOST_SHOWN),
         digest=digest(plan),
         does=bool(plan.steps),
@@ -248,8 +265,12 @@ def digest(plan: Plan) -> str:
 
 
 def _counted(act: Act, number: int, *, done: bool) -> str:
-    words = _DONE[act][done]
+    words = telling.ACTS[act][done]
     return words.replace("was ", "were ") if number != 1 else words
+
+
+def _free_ids(letters: Sequence[Letter]) -> set[str]:
+    return {letter.id for letter in free(letters)}
 
 
 def _words(code: str, number: int) -> str:

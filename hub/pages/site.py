@@ -297,7 +297,17 @@ class Site:
             cases = Running("Cases", str(error), well=False)
         board = self._board.feeds()
         feeds = Running("Feeds", first_line(board, self._waiting(), now), not board.ill and not board.trouble, "/feeds")
-        return [cases, requests, feeds]
+        return [cases, requests, feeds, self._standing_still()]
+
+    def _standing_still(self) -> Running:
+        """The cases that wait for a dead letter, as the worker has them: the page does not wait for Kafka."""
+        try:
+            number, records = self._reader.standing_still()
+        except MemoryAway as error:
+            return Running("Dead letters", str(error), well=False, address="/dead-letters")
+        return Running(
+            "Dead letters", words.standing_still_line(number, records), well=not number, address="/dead-letters"
+        )
 
     def _requests(self) -> Running:
         accepting = self._outbox.health()

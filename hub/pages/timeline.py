@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from hub.journeys.model import Journey
 from hub.pages.dates import day_and_time, due_by, listed
-from hub.pages.words import CHANNELS, department, fact_title, task_title
+from hub.pages.words import CHANNELS, department, fact_title, instruction, task_title
 from hub.routing.case import Case, Entry, EntryKind, StatusHeard
 from schemas.cases import CaseStatus, Verdict
 from schemas.effects import Found
@@ -182,15 +182,9 @@ def _what(case: Case, entry: Entry, journey: Journey | None) -> str:
         EntryKind.TASK_CHANGED: f"{who} was told of a change to “{title}”",
         EntryKind.TASK_WITHDRAWN: f"{who} was asked to stop “{title}”{undo}",
         EntryKind.DEADLINE_EXPIRED: f"{who} is late with “{title}”",
-        EntryKind.EFFECT_UNCERTAIN: f"Nobody knows whether {_arrived(entry, title)}",
+        EntryKind.EFFECT_UNCERTAIN: f"Nobody knows whether {instruction(entry.status, entry.task or '')} reached {who}",
         EntryKind.EFFECT_SETTLED: f"{who} {'has' if entry.status == Found.APPLIED else 'has nothing of'} what it was sent about “{title}”",
     }[entry.kind]
-
-
-def _arrived(entry: Entry, title: str) -> str:
-    """What may or may not have arrived."""
-    said = {"changed": f"the change to “{title}”", "withdrawn": f"the word to stop “{title}”"}
-    return f"{said.get(entry.status or '', f'“{title}”')} reached {department(entry.department)}"
 
 
 def _of_the_request(case: Case, entry: Entry, journey: Journey | None) -> str:

@@ -161,6 +161,15 @@ def next_turns(case: Case, journey: Journey | None, now: datetime) -> list[Turn]
     return [Turn("The hub", "works out the next step", "")]
 
 
+def standing_still_line(cases: int, records: int) -> str:
+    """How many cases wait for a dead letter."""
+    if not cases:
+        return "No case waits for a record that could not be used."
+    of = "theirs" if cases > 1 else "it"
+    lie = plural(records, f"record of {of} lies", f"records of {of} lie")
+    return f"{plural(cases, 'case stands', 'cases stand')} still: {lie} there."
+
+
 def parked_line(lying: Sequence[int], now: datetime) -> str:
     """That a case waits for a record that could not be read, and since when; empty where it waits for none.
 
@@ -305,9 +314,18 @@ def _doubts(case: Case, now: datetime) -> list[str]:
 
 
 def _arrived(view: TaskView) -> str:
-    title = f"“{task_title(view.name)}”"
-    said = {"changed": f"the change to {title}", "withdrawn": f"the word to stop {title}"}
-    return f"{said.get(view.uncertain.asked, title) if view.uncertain else title} arrived"
+    return f"{instruction(view.uncertain.asked if view.uncertain else None, view.name)} arrived"
+
+
+def instruction(asked: str | None, task: str) -> str:
+    """What a department was sent about a task: the task, a change to it, or that it is to stop.
+
+    Args:
+        asked: raised, changed or withdrawn.
+        task: its name.
+    """
+    title = f"“{task_title(task)}”"
+    return {"changed": f"the change to {title}", "withdrawn": f"the word to stop {title}"}.get(asked or "", title)
 
 
 def _unheeded(case: Case) -> list[str]:

@@ -36,14 +36,15 @@ class Brake:
     @property
     def why(self) -> str:
         """In sentences, for whoever asks: which stand still, why, and what is to be done; empty where none does."""
-        if not self._stopped:
+        stopped = dict(self._stopped)  # asked for by another thread than the one that stops and releases
+        if not stopped:
             return ""
-        numbers = ", ".join(str(partition.number) for partition in sorted(self._stopped))
-        return f"partitions {numbers} stand still: {next(iter(self._stopped.values()))}"
+        numbers = ", ".join(str(partition.number) for partition in sorted(stopped))
+        return f"partitions {numbers} stand still: {next(iter(stopped.values()))}"
 
     def count(self, share: Share) -> None:
         """Count what a share sets aside, and stop its partition where it says so."""
-        share.counted = self.rate.count(share.died)
+        share.counted = self.rate.count(share.died, f"{share.partition.topic}/{share.partition.number}")
         if share.stopped_for:
             why = self.rate.why(share.stopped_for)
             self._stopped[share.partition] = why

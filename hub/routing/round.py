@@ -15,6 +15,7 @@ from typing import Protocol
 
 import structlog
 
+from hub.dead_letters.parking import case_in
 from hub.errors import ConfigurationError, RestartMe
 from hub.failpoints import Failpoint, reach
 from hub.health.metrics import WorkerMetrics
@@ -25,7 +26,7 @@ from hub.routing.patience import Memory, NotOurs
 from hub.routing.plan import Hole, Plan, plan_round
 from hub.routing.publish import Publisher
 from hub.routing.records import Fetch
-from hub.routing.share import Share, case_of, route
+from hub.routing.share import Share, route
 from hub.routing.step import World
 
 _PATIENCE_S = 1.0
@@ -222,7 +223,7 @@ class Rounds:
         """Decide every partition's share and start to send it."""
         if not plan.take:
             return []
-        references = {case for _, taken in plan.take.values() for record in taken if (case := case_of(record))}
+        references = {case for _, taken in plan.take.values() for record in taken if (case := case_in(record.key))}
         # Positions and cases of one moment: cases newer than the position would be those of another worker.
         snapshot = await self._memory.ask(
             lambda store: store.snapshot(plan.take, references), _SQL_BUDGET_S, lambda: self._goes_on(generation)

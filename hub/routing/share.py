@@ -16,7 +16,7 @@ from aiokafka.partitioner import murmur2
 
 from hub.dead_letters import parking
 from hub.dead_letters.letter import attempts_before, dead_letter, settled
-from hub.dead_letters.parking import PARKED, Parking, first_offset
+from hub.dead_letters.parking import PARKED, Parking, case_in, first_offset
 from hub.dead_letters.rate import Counted
 from hub.edge.messages import Outgoing, Place
 from hub.failpoints import Failpoint, reach
@@ -144,7 +144,7 @@ def route(
 
     for record in records:
         first = first_offset(record.headers, *partition, record.offset)
-        death = _route_one(share, record, first, apply)
+        death = _route_one(share, record, first, apply, partitions)
         if death is None:
             continue
         if death.code != PARKED and share.died >= room:
@@ -154,11 +154,13 @@ def route(
     return share
 
 
-def _route_one(share: Share, record: Record, first: int, apply: Callable[[Record], Event]) -> _Death | None:
+def _route_one(
+    share: Share, record: Record, first: int, apply: Callable[[Record], Event], partitions: int
+) -> _Death | None:
     """Route one record; why it has to be set aside, None where it need not be."""
     try:
         reach(Failpoint.WORKER_ROUTED)
-        waits_for = share.parking.waits_for(case_of(record), first)
+        waits_for = share.parking.waits_for(_in_line(share, record, partitions), first)
         if waits_for is not None and not _is_discard(record):
             return _Death(PARKED, parking.reason(*share.partition, waits_for))
         event = apply(record)
@@ -253,20 +255,14 @@ def _set_aside(share: Share, record: Record, first: int, death: _Death, partitio
     share.outcomes["any", "dead-letter"] += 1
     if death.defect is not None:
         share.defects.append(death.defect)
-    if (case := _parks(share, record, partitions)) is not None:
+    if (case := _in_line(share, record, partitions)) is not None:
         share.parking.park(case, first, record.timestamp)
 
 
-def _parks(share: Share, record: Record, partitions: int) -> str | None:
-    """The case whose later records wait for one that died; none where it stands beside them, in a partition that is not its case's."""
-    case = parking.case_in(record.key)
+def _in_line(share: Share, record: Record, partitions: int) -> str | None:
+    """The case whose records wait for each other here; none where one stands beside them, in a partition that is not its case's."""
+    case = case_in(record.key)
     return case if case and partition_of(case, partitions) == share.partition.number else None
-
-
-def case_of(record: Record) -> str | None:
-    """The case that a record's key names; None where it can name none, and no database is to be asked for it."""
-    key = (record.key or b"").decode(errors="replace")
-    return key if key.replace("-", "").isalnum() else None
 
 
 def row_of(case: Case) -> CaseRow:

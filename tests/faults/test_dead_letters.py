@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs do not name what it exports
     AdminClient,
     AlterConfigOpType,
@@ -41,6 +42,21 @@ def desk(folder: Path, *arguments: str, failpoints: str = "") -> "subprocess.Com
     command = [sys.executable, "-m", "hub", "--settings", str(folder / "hub.toml"), "dead-letters", *arguments]
     told = {**os.environ, **environment(failpoints)}
     return subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, timeout=120, check=False)
+
+
+def desk_under_way(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """The same, while it goes on."""
+    command = [sys.executable, "-m", "hub", "--settings", str(folder / "hub.toml"), "dead-letters", *arguments]
+    told = {**os.environ, **environment("")}
+    return subprocess.Popen(command, cwd=ROOT, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def delete_until(kafka: str, letter: Record) -> None:
+    """Let a letter, and what stands before it, go as Kafka lets go what it has kept for long enough."""
+    until = TopicPartition(DLQ, letter.partition, letter.offset + 1)
+    admin = AdminClient({"bootstrap.servers": kafka})
+    for gone in admin.delete_records([until]).values():
+        gone.result(30)
 
 
 def letters(site: Site) -> list[Record]:
@@ -113,6 +129,80 @@ def test_a_case_waits_for_its_dead_record_and_a_replay_restores_its_order(
     assert not verdict, str(verdict)
     assert still_open(site) == set(), done.stdout + done.stderr
     seen(f"{events} events, {sum(codes.values())} letters, {codes[b'parked']} of them parked, 2 kills")
+
+
+@pytest.mark.fault(
+    "T18",
+    "the worker is away while a replay is sent, and more comes for the cases before and behind it",
+    invariants="I1 I2 I3 I4 I5",
+    oracle="O2 O4 O5",
+    twins=("nobody-looks-after-a-replay",),
+)
+def test_what_comes_for_a_case_while_its_dead_record_is_replayed_goes_on_behind_it(
+    site: Site, start: Start, seen: Callable[[str], None]
+) -> None:
+    requests = [Tipping() for _ in range(12)]
+    site.send(*(request.reported() for request in requests))
+    site.sent()
+    faulty = start(site, "worker.routed:%3:raise")
+    site.applies_everything()
+    assert faulty.stop() == 0
+    died = open_ids(site)
+    assert died
+
+    site.send(*(request.story()[1] for request in requests))
+    site.sent()
+    begun = ends(site.kafka, "case-events")
+    replay = desk_under_way(site.folder, "replay", *died, "--wait", "60")
+    eventually(lambda: sum(ends(site.kafka, "case-events").values()) == sum(begun.values()) + len(died))
+    site.send(*(request.story()[2] for request in requests))
+    site.sent()
+    start(site)
+    said, _ = replay.communicate(timeout=90)
+    site.applies_everything()
+
+    parked = [each for each in letters(site) if each.headers["code"] == b"parked"]
+    assert len(parked) >= len(died), "nothing came meanwhile"
+    in_order(site)
+    verdict = judged(site)
+    assert not verdict, str(verdict)
+    assert still_open(site) == set(), said
+    assert set(statuses_of(site.folder / "worker.db").values()) == {"finished"}, said
+    seen(f"{len(died)} records replayed, {len(parked)} came before they were applied and went behind")
+
+
+@pytest.mark.fault(
+    "T18",
+    "a record's letter is older than letters are kept; more comes for its case",
+    invariants="I1 I2 I3",
+    oracle="O2 O4 O5",
+    twins=("nobody-looks-after-a-replay",),
+)
+def test_a_case_that_waits_for_a_record_whose_letter_is_gone_goes_on_once_a_person_says_so(
+    site: Site, start: Start, seen: Callable[[str], None]
+) -> None:
+    case = Tipping()
+    site.send_raw(case.reference.encode(), b"{")
+    site.sent()
+    start(site)
+    site.applies_everything()
+    (lost,) = letters(site)
+    delete_until(site.kafka, lost)
+    site.send(*case.story())
+    site.sent()
+    site.applies_everything()
+
+    stuck = desk(site.folder, "replay", "--all", "--topic", "case-events", "--code", "parked")
+    place = f"case-events/{lost.partition}/{lost.headers['offset'].decode()}"
+    assert "waits for a record whose letter is gone" in stuck.stdout, stuck.stdout + stuck.stderr
+    assert place in stuck.stdout
+    done = desk(site.folder, "discard", place, "--case", case.reference, "--why", "It is too old")
+    site.applies_everything()
+
+    assert f"{place} was discarded" in done.stdout, done.stdout + done.stderr
+    assert statuses_of(site.folder / "worker.db")[case.reference] == "finished", done.stdout
+    assert site.rows(tables.parked) == []
+    seen("1 letter gone, 3 events waited for it and went on")
 
 
 @pytest.mark.fault(

@@ -33,6 +33,13 @@ def replays_forget_their_attempts() -> None:
     swap(share, "attempts_before", lambda _: 0)
 
 
+def nobody_looks_after_a_replay() -> None:
+    """What came for a case while its dead record was sent again is left where it lies."""
+    from hub.dead_letters import desk  # noqa: PLC0415 - as above
+
+    swap(desk.Desk, "_follow", lambda *_: None)
+
+
 def refused_letters_are_forgotten() -> None:
     """What Kafka refuses counts as sent."""
     from hub.routing import publish  # noqa: PLC0415 - as above

@@ -1,10 +1,11 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from hub.dead_letters.plan import Act, Plan, Stays, to_discard, to_fix, to_replay
+from hub.dead_letters.plan import Act, Along, Plan, Stays, free, to_discard, to_fix, to_replay
 from hub.dead_letters.reading import MOST_ATTEMPTS, Letter
 from hub.edge.messages import Place
 from schemas.references import case_reference
@@ -43,7 +44,7 @@ def test_what_waits_for_a_replayed_record_goes_with_it_in_order() -> None:
     plan = to_replay(LINE, [LINE[0]], by_name=True)
 
     assert done(plan) == [(5, Act.REPLAYED), (6, Act.REPLAYED), (9, Act.REPLAYED)]
-    assert [step.goes_along for step in plan.steps] == [False, True, True]
+    assert [step.along for step in plan.steps] == [None, Along.BEHIND, Along.BEHIND]
 
 
 def test_everything_goes_in_the_order_in_which_it_first_stood() -> None:
@@ -108,3 +109,33 @@ def test_an_instruction_is_not_discarded_and_holds_nothing_up() -> None:
 
     assert stays(plan) == [(5, Stays.INSTRUCTION)]
     assert done(plan) == [(6, Act.DISCARDED)]
+
+
+def test_what_arrived_while_the_one_before_it_was_replayed_is_free_and_so_is_what_is_parked_behind_it() -> None:
+    line = [parked(6), parked(9), letter(7, key=OTHER), parked(8, key=OTHER)]
+
+    assert sorted(each.place.offset for each in free(line)) == [6, 9]
+    assert done(to_replay(line, [line[0]], by_name=True)) == [(6, Act.REPLAYED), (9, Act.REPLAYED)]
+    assert done(to_replay(line, [each for each in line if each.is_parked], by_name=False)) == [
+        (6, Act.REPLAYED),
+        (9, Act.REPLAYED),
+    ]
+
+
+def test_what_is_free_goes_ahead_of_a_record_of_its_case_that_is_replayed_or_discarded() -> None:
+    line = [parked(4), letter(5), parked(6)]
+
+    plan = to_replay(line, [line[1]], by_name=True)
+
+    assert done(plan) == [(4, Act.REPLAYED), (5, Act.REPLAYED), (6, Act.REPLAYED)]
+    assert [step.along for step in plan.steps] == [Along.FREE, None, Along.BEHIND]
+    assert done(to_discard(line, [line[1]])) == [(4, Act.REPLAYED), (5, Act.DISCARDED), (6, Act.REPLAYED)]
+
+
+def test_a_record_of_a_legacy_system_is_not_discarded_for_its_connector_tries_it_again_all_the_same() -> None:
+    kept = replace(letter(5), source=None, first=None, origin="universal_housing/works-orders/abc")
+
+    plan = to_discard([kept], [kept])
+
+    assert done(plan) == []
+    assert stays(plan) == [(5, Stays.LEGACY)]

@@ -57,6 +57,38 @@ def test_what_a_wrong_clock_counted_in_the_future_stops_nobody() -> None:
     assert rate.room() == 3
 
 
+def test_what_was_counted_before_the_clock_was_set_back_stops_nobody_until_then() -> None:
+    clock = Clock()
+    rate = Rate(3, clock)
+    rate.count(3)
+
+    clock.now -= 3600
+
+    assert (rate.room(), rate.wait_s()) == (3, 0)
+
+
+def test_equal_numbers_that_two_partitions_counted_at_one_moment_are_two() -> None:
+    clock = Clock()
+    rate = Rate(10, clock)
+    counted = [Counted(clock.now, 5, part) for part in ("case-events/0", "case-events/1")]
+
+    rate.remember(counted)
+    rate.remember(counted)
+
+    assert rate.room() == 0
+
+
+def test_what_this_process_counted_and_hears_of_again_from_its_memory_counts_once() -> None:
+    clock = Clock()
+    rate = Rate(10, clock)
+    counted = rate.count(3, "case-events/0")
+    assert counted is not None
+
+    rate.remember([counted])
+
+    assert rate.room() == 7
+
+
 def test_why_says_what_happened_and_what_to_do() -> None:
     why = Rate(3, Clock()).why("not-json")
 

@@ -398,3 +398,15 @@ def test_the_page_of_what_nobody_knows_says_in_its_first_line_whom_to_ask(cases:
 
     assert view.first_line == line
     assert [doubt.waits for doubt in view.doubts] == ["30 minutes ago"] * len(cases)
+
+
+@pytest.mark.parametrize(
+    ("cases", "records", "said"),
+    [
+        (0, 0, "No case waits for a record that could not be used."),
+        (1, 1, "1 case stands still: 1 record of it lies there."),
+        (2, 5, "2 cases stand still: 5 records of theirs lie there."),
+    ],
+)
+def test_how_many_cases_stand_still_is_said_with_what_lies_there(cases: int, records: int, said: str) -> None:
+    assert words.standing_still_line(cases, records) == said

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hub.memory.store import Partition
-from hub.routing.share import Share, case_of, microseconds, moment_of, partition_of, route
+from hub.routing.share import Share, microseconds, moment_of, partition_of, route
 from hub.routing.step import World, step
 from schemas.cases import Discard, RecordDiscarded
 
@@ -122,7 +122,10 @@ def test_what_comes_behind_a_record_that_died_waits_and_every_other_case_flows(w
 
     _, waits = headers(share)
     assert (waits["code"], waits["attempt"]) == ("parked", "0")
-    assert f"It waits for case-events/{case.partition.number}/5" in waits["reason"]
+    assert (
+        f"It came while case-events/{case.partition.number}/5, an earlier record of its case, lay here"
+        in waits["reason"]
+    )
     assert list(share.rows) == [other.reference]
     assert [row[:2] for row in share.advance().parked] == [(case.reference, 5), (case.reference, 6)]
     assert share.died == 1
@@ -296,6 +299,15 @@ def test_a_record_in_another_partition_than_its_case_is_set_aside(world: World, 
     assert share.rows == {}
 
 
+def test_a_record_in_another_partition_than_its_case_waits_for_nothing_there(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    elsewhere = Partition("case-events", (case.partition.number + 1) % 4)
+
+    share = routed(world, elsewhere, [case.record(9, case.reported())], lying={case.reference: [5]})
+
+    assert share.set_aside == {"wrong-partition": 1}
+
+
 def test_an_event_whose_key_is_no_case_is_set_aside(world: World, new_case: NewCase) -> None:
     case = new_case("one")
     event = case.reported().model_copy(update={"partitionkey": "\x00"})
@@ -304,18 +316,6 @@ def test_an_event_whose_key_is_no_case_is_set_aside(world: World, new_case: NewC
     share = routed(world, partition, [case.record(0, event)._replace(key=b"\x00")])
 
     assert share.set_aside == {"wrong-key": 1}
-
-
-@pytest.mark.parametrize(
-    ("key", "case"),
-    [(b"0TJ9-4QXM-7C2K-VN31", "0TJ9-4QXM-7C2K-VN31"), (None, None), (b"", None), (b"\x00", None), (b"\xff\xfe", None)],
-)
-def test_the_database_is_asked_only_for_what_can_be_a_case(
-    new_case: NewCase, key: bytes | None, case: str | None
-) -> None:
-    one = new_case("one")
-
-    assert case_of(one.record(0, one.reported())._replace(key=key)) == case
 
 
 @pytest.mark.parametrize(("said", "attempt"), [(b"2", "3"), (b"many", "1"), (b"9" * 30, "1"), (None, "1")])

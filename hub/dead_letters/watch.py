@@ -20,8 +20,8 @@ _PATIENCE_S = 5.0
 ReadFrom = Callable[[Mapping[tuple[str, int], int]], Iterable[Incoming]]
 
 
-class Follower:
-    """Follows the dead-letter topics. May be shared by threads.
+class Watch:
+    """Watches the dead-letter topics. May be shared by threads.
 
     Args:
         read: every record from these offsets on (by topic and partition; from the first where none is given) to the last there is.
