@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, 
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
 from connectors.sdk.contract import Checkpoint, Receipt
-from hub.database import PATIENCE, damaged, is_damaged, make_folder, make_tables, read_url
+from hub.database import PATIENCE, damaged, is_damaged, is_unmade, make_folder, make_tables, read_url
 from hub.edge.ledger import Begun, EffectRow, Kind, State, effect_row
 from hub.edge.messages import Place
 from hub.edge.speech import note
@@ -86,6 +86,10 @@ def trouble(engine: Engine, connector: str, error: DBAPIError) -> Exception:
     if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_FULL" or kind == "DiskFull":
         return RestartMe(
             f"{memory}: its disk is full ({kind}). Make room there; nothing is lost, and it goes on by itself."
+        )
+    if is_unmade(error.orig):
+        return RestartMe(
+            f"{memory} is not as this version of the hub makes it ({kind}). The next start adds what is missing, or says what to do."
         )
     if isinstance(error, GONE):
         return RestartMe(f"{memory} does not answer any more ({kind}). Does it run?")
