@@ -15,8 +15,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from connectors.sdk import Receipt
+from hub.edge.engine import open_engine, trouble
 from hub.edge.ledger import Begun, Kind, State
-from hub.edge.memory import EdgeMemory, Held, open_engine, trouble
+from hub.edge.memory import EdgeMemory, Held
 from hub.edge.messages import Place
 from hub.errors import ConfigurationError, RestartMe
 from schemas.tasks import TaskStatus

@@ -19,9 +19,10 @@ from connectors.sdk import (
     SourceConnector,
     UnreadableRow,
 )
+from hub.edge.engine import open_engine
 from hub.edge.extracts import Extracts, Phase
 from hub.edge.full_extracts import FullExtracts, Held
-from hub.edge.memory import EdgeMemory, open_engine
+from hub.edge.memory import EdgeMemory
 
 NIGHT = datetime(2026, 11, 3, 2, 0, tzinfo=UTC)
 FEED = Dataset.model_validate(
