@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from sqlalchemy import Engine, MetaData, text
+from sqlalchemy import Connection, Engine, MetaData, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.schema import CreateColumn
 
 from hub import folders
 from hub.errors import ConfigurationError, HubError, RestartMe
@@ -19,7 +20,7 @@ _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
 def make_tables(engine: Engine, metadata: MetaData, setting: str) -> None:
-    """Make what is missing. Two processes may do so at once: either database would let them collide, so they take turns.
+    """Make what is missing: tables, columns, indexes. Two processes may do so at once and would collide, so they take turns.
 
     Args:
         engine: of the database.
@@ -28,7 +29,7 @@ def make_tables(engine: Engine, metadata: MetaData, setting: str) -> None:
 
     Raises:
         RestartMe: it does not answer.
-        ConfigurationError: it does not let us make them.
+        ConfigurationError: it does not let us make them, or has some of another version whose rows nobody can complete.
     """
     try:
         with engine.begin() as connection:
@@ -37,14 +38,38 @@ def make_tables(engine: Engine, metadata: MetaData, setting: str) -> None:
             else:
                 connection.execute(text("BEGIN IMMEDIATE"))
             metadata.create_all(connection)
+            _complete(connection, metadata, setting)
         _fold_in(engine)
     except DBAPIError as error:
         engine.dispose()
         raise unusable(error.orig or error, setting, engine.url) from error
 
 
+def _complete(connection: Connection, metadata: MetaData, setting: str) -> None:
+    """Give tables of an earlier version the columns and indexes that they lack, where their rows can do with NULL or a default.
+
+    Raises:
+        ConfigurationError: they cannot.
+    """
+    found = inspect(connection).get_multi_columns(filter_names=list(metadata.tables))
+    there = {name: {column["name"] for column in columns} for (_, name), columns in found.items()}
+    for table in metadata.sorted_tables:
+        missing = [column for column in table.columns if column.name not in there[table.name]]
+        if lost := [column.name for column in missing if not column.nullable and column.server_default is None]:
+            what = f"{setting}: {connection.engine.url.set(query={}).render_as_string(hide_password=True)}"
+            raise ConfigurationError(
+                f"{what} was made by another version of the hub: its table {table.name} has no column {', '.join(lost)}, and nobody "
+                "knows what its rows have there. Run the version that made it, or name an empty database there."
+            )
+        for column in missing:
+            as_made = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {as_made}"))
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
+
+
 def _fold_in(engine: Engine) -> None:
-    """Bring what SQLite keeps in its log beside the file into the file itself: a log that is lost from here on takes none of it away."""
+    """Bring what SQLite keeps in its log beside the file into the file itself: who loses that log loses nothing of before this start."""
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             connection.execute(text("PRAGMA wal_checkpoint(PASSIVE)"))
@@ -113,6 +138,17 @@ def unusable(error: BaseException, setting: str, url: URL) -> HubError:
 def is_damaged(error: BaseException) -> bool:
     """Whether a driver's error says that a SQLite file is not what it was, or none at all."""
     return getattr(error, "sqlite_errorname", "").startswith(_DAMAGED)
+
+
+def is_unmade(error: BaseException | None) -> bool:
+    """Whether a driver's error says that a table or column is not there: nobody has made it yet, or somebody took it away."""
+    says = str(error)
+    return (
+        "no such table" in says
+        or "no such column" in says
+        or "has no column named" in says
+        or type(error).__name__ in {"UndefinedTable", "UndefinedColumn"}
+    )
 
 
 def damaged(what: str, says: str) -> ConfigurationError:

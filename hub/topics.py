@@ -11,14 +11,22 @@ from enum import StrEnum
 from hub.edge.kafka import TopicFacts, Topics, topics_of
 from hub.errors import ConfigurationError
 from hub.settings import KafkaSettings
-from schemas.topics import CATALOGUE, DEAD_LETTER_RETENTION_DAYS, LARGEST_LETTER_BYTES, LARGEST_RECORD_BYTES, Topic
+from schemas.topics import (
+    CATALOGUE,
+    DEAD_LETTER_RETENTION_DAYS,
+    HEARTBEATS,
+    LARGEST_LETTER_BYTES,
+    LARGEST_RECORD_BYTES,
+    Topic,
+)
 
 _DAY_MS = 24 * 60 * 60 * 1000
-_OF_DEAD_LETTERS = {
-    "max.message.bytes": str(LARGEST_LETTER_BYTES),
-    # A marker settles what came before it. The broker's clock says what did, for those of two machines may differ.
+_BY_ONE_CLOCK = {
+    # A marker settles what came before it, and a beat is overdue after a while. The broker's clock says so, for those of two machines
+    # may differ.
     "message.timestamp.type": "LogAppendTime",
 }
+_OF_DEAD_LETTERS = {"max.message.bytes": str(LARGEST_LETTER_BYTES), **_BY_ONE_CLOCK}
 _OF_A_DAY = {
     # Kafka deletes whole segments, and begins a new one after a week: what is kept for a day would lie there for eight.
     "segment.ms": str(60 * 60 * 1000),
@@ -68,7 +76,9 @@ def wanted(partitions: int, replication: int, catalogue: Iterable[Topic] = CATAL
 
     found = []
     for topic in catalogue:
-        found.append(facts(topic.name, topic.retention_days, **(_OF_A_DAY if topic.retention_days == 1 else {})))
+        of_a_day = _OF_A_DAY if topic.retention_days == 1 else {}
+        stamped = _BY_ONE_CLOCK if topic == HEARTBEATS else {}
+        found.append(facts(topic.name, topic.retention_days, **of_a_day, **stamped))
         days = max(topic.retention_days, DEAD_LETTER_RETENTION_DAYS)
         found.append(facts(topic.dead_letters, days, **_OF_DEAD_LETTERS))
     return tuple(found)

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-LONGEST_LINE = 256 * 1024
-"""Bytes of a line of records. The widest interface file we know of has 4,000; a line this long is a file that lost its line ends."""
+LONGEST_LINE = 128 * 1024
+"""Bytes of a line of records. The widest interface file we know of has 4,000; a line this long is a file that lost its line ends.
+
+No more than one value may have for Python's `csv`, which gives up the whole file at one that is longer."""
 _AT_ONCE = 64 * 1024
 
 

@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 KEEPALIVE_S = 30
 """How often a quiet connection is asked whether it still lives, in seconds."""
+_PIECE = 64 * 1024
+"""Bytes of a file that are one answer. Left alone, asyncssh asks for as much as a server gives at once, which may be megabytes."""
 
 
 class _CutShortError(Exception):
@@ -57,7 +59,7 @@ class SftpFolders:
         """A whole file, on our disk for as long as the `with` lasts: it may be larger than memory. None when somebody tidied it up."""
         with TemporaryDirectory(prefix="hub-transport-files-") as here:
             copy = Path(here) / "copy"
-            if not self._run(self._fetch(f"{self._path(folder)}/{name}", copy), folder):
+            if not self._run(self._fetch(f"{self._path(folder)}/{name}", copy), folder, bounds_itself=True):
                 yield None
                 return
             with copy.open("rb") as file:
@@ -100,11 +102,11 @@ class SftpFolders:
     def _path(self, folder: str) -> str:
         return str(getattr(self._settings, folder))
 
-    def _run(self, work: Coroutine[Any, Any, T], folder: str) -> T:
-        """Do it in the loop's thread and say trouble in the connector's words."""
+    def _run(self, work: Coroutine[Any, Any, T], folder: str, *, bounds_itself: bool = False) -> T:
+        """Do it in the loop's thread, within the time of one answer, and say trouble in the connector's words."""
         where = f"transport_files: {self._settings.host}:{self._settings.port}"
         try:
-            bounded = asyncio.wait_for(work, self._settings.timeout_s)
+            bounded = asyncio.wait_for(work, None if bounds_itself else self._settings.timeout_s)
             return asyncio.run_coroutine_threadsafe(bounded, self._loop).result()
         except asyncssh.PermissionDenied as error:
             raise ConfigurationError(
@@ -170,11 +172,16 @@ class SftpFolders:
         ]
 
     async def _fetch(self, path: str, copy: Path) -> bool:
-        sftp = await self._connected()
-        try:
-            await sftp.get(path, str(copy))
-        except asyncssh.SFTPNoSuchFile:
-            return False
+        """Every piece that comes gives the next one the time of an answer, so a file may be of any size and its line slow."""
+        now, each = asyncio.get_running_loop().time, self._settings.timeout_s
+        async with asyncio.timeout(each) as limit:
+            sftp = await self._connected()
+            try:
+                await sftp.get(
+                    path, str(copy), block_size=_PIECE, progress_handler=lambda *_: limit.reschedule(now() + each)
+                )
+            except asyncssh.SFTPNoSuchFile:
+                return False
         return True
 
     async def _exists(self, folder: str, name: str) -> bool:

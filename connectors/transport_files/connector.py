@@ -21,8 +21,9 @@ from connectors.sdk import (
     SourceConnector,
 )
 from connectors.transport_files.mapping import booking_file, booking_name, receipt_for, said_by
-from connectors.transport_files.results import DATASET, BrokenFile, Found, Seen
+from connectors.transport_files.results import DATASET, Found, Seen
 from connectors.transport_files.rules import FileRules, name_with
+from connectors.transport_files.sheet import BrokenFile
 from schemas.tasks import TaskRaised
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from datetime import UTC
 
 from connectors.sdk import Effect, Fact, LegacyRecord, MomentQuirk, Progress, Receipt, Said, TextQuirk, TranslationError
 from connectors.transport_files.layout import Column, plain, write_record
-from connectors.transport_files.results import Fault
 from connectors.transport_files.rules import DETAIL, FileRules
+from connectors.transport_files.sheet import Fault
 from schemas.facts import Facts
 from schemas.tasks import Task, TaskChanged, TaskRaised, TaskStatus, TaskWithdrawal, TaskWithdrawn, Work
 from schemas.transport import Booking, BookingChanged

@@ -63,8 +63,9 @@ def check(ctx: click.Context, name: str) -> None:
 def release(ctx: click.Context, name: str, dataset: str) -> None:
     """Let a full extract go that is held because it differs too much from the one before: you have looked, and it is right."""
     from hub.edge.choice import choose  # noqa: PLC0415 - as above
+    from hub.edge.engine import open_engine  # noqa: PLC0415 - as above
     from hub.edge.extracts import Extracts  # noqa: PLC0415 - as above
-    from hub.edge.memory import EdgeMemory, open_engine  # noqa: PLC0415 - as above
+    from hub.edge.memory import EdgeMemory  # noqa: PLC0415 - as above
 
     settings = load(ctx.obj)
     chosen = choose(settings, name)

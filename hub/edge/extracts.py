@@ -145,7 +145,7 @@ class Extracts:
 
     def hold(self, taken: Taken, why: str) -> None:
         """Say nothing of an extract before a person has looked; one that was held before it is forgotten."""
-        self._move(taken, Phase.HELD, why)
+        self._take_over(taken, Phase.HELD, why)
 
     def accept(self, taken: Taken, before: Taken | None) -> None:
         """Work out what is gone, and begin to say what is news; one that was held before it is forgotten.
@@ -154,7 +154,7 @@ class Extracts:
         """
         if before is not None:
             (self._carry_over if taken.unreadable else self._delete)(taken, before)
-        self._move(taken, Phase.APPLYING, "")
+        self._take_over(taken, Phase.APPLYING)
 
     def release(self) -> Taken | None:
         """A person lets the held extract go; None where none is held."""
@@ -209,14 +209,15 @@ class Extracts:
         body = {"body": json.dumps(dict(taken.checkpoint)), "at_ms": at_ms}
         with self._engine.begin() as connection:
             if before is not None:
-                self._step(connection, before, Phase.GONE, "")
-            self._step(connection, taken, Phase.APPLIED, "")
+                self._set(connection, before, Phase.GONE)
+            self._set(connection, taken, Phase.APPLIED)
             if connection.execute(update(checkpoints).where(*where).values(**body)).rowcount == 0:
                 connection.execute(insert(checkpoints).values(connector=self._connector, dataset=self._dataset, **body))
 
     def forget(self, taken: Taken) -> None:
-        """Nothing of it is used."""
-        self._move(taken, Phase.GONE, "")
+        """Nothing of it is used; one that was held before it still is."""
+        with self._engine.begin() as connection:
+            self._set(connection, taken, Phase.GONE)
 
     def sweep(self) -> None:
         """Forget the rows of what is gone, some at a time: others write into the same database."""
@@ -293,18 +294,14 @@ class Extracts:
             yield page
             after = page[-1].key
 
-    def _move(self, taken: Taken, phase: Phase, why: str) -> None:
+    def _take_over(self, taken: Taken, phase: Phase, why: str = "") -> None:
+        """An extract takes the place of those that waited before it."""
+        waited = (extracts.c.id < taken.id, extracts.c.phase.in_([Phase.HELD, Phase.RELEASED]))
         with self._engine.begin() as connection:
-            self._step(connection, taken, phase, why)
+            connection.execute(update(extracts).where(*self._mine, *waited).values(phase=Phase.GONE))
+            self._set(connection, taken, phase, why)
 
-    def _step(self, connection: Connection, taken: Taken, phase: Phase, why: str) -> None:
-        connection.execute(
-            update(extracts)
-            .where(
-                *self._mine, extracts.c.id < taken.id, extracts.c.phase.in_([Phase.HELD, Phase.RELEASED, Phase.LOADING])
-            )
-            .values(phase=Phase.GONE)
-        )
+    def _set(self, connection: Connection, taken: Taken, phase: Phase, why: str = "") -> None:
         connection.execute(update(extracts).where(extracts.c.id == taken.id).values(phase=phase, why=why))
 
     def _latest(self, *phases: Phase) -> Taken | None:

@@ -84,6 +84,11 @@ class FullExtracts:
         taken = self._load(_extract(extract), before)
         if taken is None:
             return
+        if pending is not None and (released := self._memory.again(pending)).phase is Phase.RELEASED:
+            # A person let it go while the next one was read, which is read again, and compared with it.
+            self._memory.forget(taken)
+            yield from self._say(released, before, now_ms)
+            return
         whole(taken.rows)
         if why := self._too_different(taken, before):
             self._memory.hold(taken, why)

@@ -60,7 +60,7 @@ class Incoming:
     value: bytes | None = field(repr=False)
     headers: Headers = ()
     at_ms: int = 0
-    """When it was sent, milliseconds since 1970."""
+    """When it was sent, milliseconds since 1970; when it came, on a topic that its broker stamps."""
 
     def header(self, name: str) -> str | None:
         """The last header of that name, as text."""

@@ -25,10 +25,11 @@ from hub.dead_letters.rate import Rate
 from hub.edge.aside import Aside
 from hub.edge.choice import PART, Chosen, choose
 from hub.edge.condition import Conditions, Mood
+from hub.edge.engine import FAILED, open_engine, trouble
 from hub.edge.extracts import Extracts
 from hub.edge.full_extracts import FullExtracts
 from hub.edge.kafka import Receiver, Sender
-from hub.edge.memory import FAILED, EdgeMemory, open_engine, trouble
+from hub.edge.memory import EdgeMemory
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.sink_runner import SinkRunner
 from hub.edge.source_runner import Edge, SourceRunner

@@ -1,7 +1,8 @@
 """Every feed that the web knows of, as it was last said to be, and those that nobody says anything of. May be shared by threads.
 
-Facts have an age: the board is as of the last moment at which Kafka was there to be read. A beat is overdue by that moment, so a Kafka
-that is away makes no feed look dead; it makes the whole board old, which is said as such.
+Facts have an age: the board is as of the last moment at which Kafka was read to its end. A beat is overdue by that moment, so a Kafka that
+is away makes no feed look dead; it makes the whole board old, which is said as such. Nor do beats that are read once more after a break:
+what is heard is shown together, once all of it is.
 """
 
 from collections.abc import Iterable, Mapping
@@ -110,22 +111,28 @@ class Board:
     def __init__(self, known: Iterable[Known], began: datetime) -> None:
         self._lock = Lock()
         self._known = {(feed.connector, feed.part): feed for feed in known}
-        self._beats: dict[tuple[str, str], tuple[datetime, Feed]] = {}
+        self._heard: dict[tuple[str, str], tuple[datetime, Feed]] = {}
+        self._shown: dict[tuple[str, str], tuple[datetime, Feed]] = {}
         self._began = began
         self._as_of: datetime | None = None
         self._trouble = "The web has not read from Kafka yet."
 
     def hear(self, at: datetime, feed: Feed) -> None:
-        """A beat: the last that was heard counts. One feed too many changes nothing."""
+        """A beat: the last that was heard counts, from `read_up` on. One feed too many changes nothing.
+
+        Args:
+            at: when it came.
+            feed: what it says.
+        """
         place = feed.connector, feed.part
         with self._lock:
-            if place in self._beats or len(self._beats) < _MOST_FEEDS:
-                self._beats[place] = at, feed
+            if place in self._heard or len(self._heard) < _MOST_FEEDS:
+                self._heard[place] = at, feed
 
     def read_up(self, now: datetime) -> None:
         """Every beat that there is has been heard."""
         with self._lock:
-            self._as_of, self._trouble = now, ""
+            self._as_of, self._trouble, self._shown = now, "", dict(self._heard)
 
     def cut_off(self, why: str) -> None:
         """Beats cannot be read."""
@@ -144,7 +151,7 @@ class Board:
     def feeds(self) -> Boarded:
         """Every feed, the gravest first."""
         with self._lock:
-            beats, as_of, trouble = dict(self._beats), self._as_of, self._trouble
+            beats, as_of, trouble = self._shown, self._as_of, self._trouble
         if as_of is None:
             return Boarded((), None, trouble)
         found = []

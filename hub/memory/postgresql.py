@@ -131,7 +131,7 @@ class PostgresqlStore:
     def has_tables(self) -> bool:
         """See `Store`."""
         row = self._connection.execute(
-            "SELECT to_regclass('deadlines_by_due'), to_regclass('parked'), to_regclass('set_aside')"
+            "SELECT to_regclass('cases_uncertain'), to_regclass('deadlines_by_due'), to_regclass('parked'), to_regclass('set_aside')"
         ).fetchone()
         return row is not None and None not in row
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, Engine, and_, create_engine, func, or_, select
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
-from hub.database import PATIENCE, read_url
+from hub.database import PATIENCE, is_unmade, read_url
 from hub.health.http import Health
 from hub.health.outage import Outage
 from hub.memory.tables import IN_DOUBT, SETTING, cases, parked, timeline
@@ -269,6 +269,8 @@ def _why(error: SQLAlchemyError) -> str:
             "The database does not let the web read the worker's memory. Whoever runs the hub has to mend that: the user in "
             "worker.memory.url must be allowed to SELECT from its tables."
         )
+    if is_unmade(getattr(error, "orig", None)):
+        return "The worker's memory is of another version of the hub: its worker completes it when it starts. Try again in a moment."
     return "The worker's memory cannot be read now. Try again in a moment."
 
 

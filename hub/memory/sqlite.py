@@ -144,9 +144,9 @@ class SqliteStore:
     def has_tables(self) -> bool:
         """See `Store`."""
         names = self._connection.execute(
-            "SELECT count(*) FROM sqlite_master WHERE name IN ('deadlines_by_due', 'parked', 'set_aside')"
+            "SELECT count(*) FROM sqlite_master WHERE name IN ('cases_uncertain', 'deadlines_by_due', 'parked', 'set_aside')"
         )
-        return bool(names.fetchone() == (3,))
+        return bool(names.fetchone() == (4,))
 
     def close(self) -> None:
         """See `Store`."""

@@ -128,7 +128,7 @@ class Store(Protocol):
         """How many deadlines of these partitions are still to come or to be published."""
 
     def has_tables(self) -> bool:
-        """Whether the tables are there."""
+        """Whether the tables are there, with what the latest version of the hub has added to them."""
 
     def close(self) -> None:
         """Give the connection back; the next call opens another."""

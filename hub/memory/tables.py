@@ -35,7 +35,7 @@ cases = Table(
     # Departments that have a task in hand, comma-separated, sorted.
     Column("waiting_on", Text, nullable=False),
     # How many instructions may or may not have reached a department, and since when the oldest; NULL where none.
-    Column("uncertain", Integer, nullable=False, default=0),
+    Column("uncertain", Integer, nullable=False, server_default=text("0")),
     Column("uncertain_ms", BigInteger),
     # The whole case as JSON, as hub.routing.case.Case writes it.
     Column("body", Text, nullable=False),
@@ -65,7 +65,7 @@ deadlines = Table(
     # Partition of `case-events` that the case lives in: its worker publishes the deadline.
     Column("part", Integer, nullable=False),
     # Set once `deadline-expired` is acknowledged by Kafka; a repeat would be ignored by its id anyway.
-    Column("published", Integer, nullable=False, default=0),
+    Column("published", Integer, nullable=False, server_default=text("0")),
 )
 Index("deadlines_by_due", deadlines.c.published, deadlines.c.due_us)
 

@@ -12,7 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from hub.edge.memory import EdgeMemory, open_engine
+from hub.edge.engine import open_engine
+from hub.edge.memory import EdgeMemory
 from tests.faults.conftest import environment
 from tests.faults.extracts import Step, judge, sheet
 from tests.faults.test_results_files import Depot, depot_in

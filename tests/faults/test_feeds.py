@@ -132,7 +132,8 @@ def test_an_extract_that_lost_its_second_half_is_held_until_a_person_lets_it_go(
         "raised"
     }
 
-    assert site.hub("connector", "release", site.name, "jobs").startswith(f"{name} (59 rows) is released")
+    released = site.hub(environment(), "connector", "release", site.name, "jobs")
+    assert released.startswith(f"{name} (59 rows) is released")
     eventually(
         lambda: (
             sum(in_turn(said)[-1] == "completed" for said in says(dump(kafka, "housing-events", begin)).values()) == 41

@@ -10,13 +10,14 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from connectors.sdk import Receipt
+from hub.edge.engine import open_engine, trouble
 from hub.edge.ledger import Begun, Kind, State
-from hub.edge.memory import EdgeMemory, Held, open_engine, trouble
+from hub.edge.memory import EdgeMemory, Held
 from hub.edge.messages import Place
 from hub.errors import ConfigurationError, RestartMe
 from schemas.tasks import TaskStatus
@@ -118,6 +119,40 @@ def test_what_left_is_under_way_and_what_nobody_knows_waits_until_somebody_has_f
     assert (there.effect_key, there.state, there.receipt) == ("a", State.APPLIED, receipt)
     assert (not_there.state, not_there.receipt, not_there.open) == (State.NOT_APPLIED, None, False)
     assert memory.unknown() == frozenset()
+
+
+def test_a_memory_of_an_earlier_version_gets_the_columns_that_it_lacks_and_keeps_its_ledger(database_url: str) -> None:
+    engine = open_engine(database_url, "universal_housing")
+    begin(EdgeMemory(engine, "universal_housing"), "a")
+    with engine.begin() as connection:
+        connection.execute(text("DROP INDEX effects_under_way"))
+        connection.execute(text("ALTER TABLE effects DROP COLUMN sent_ms"))
+
+    memory = EdgeMemory(engine, "universal_housing")
+    memory.send("a", 2000)
+
+    assert memory.unfinished() == {"a"}
+    assert "effects_under_way" in {index["name"] for index in inspect(engine).get_indexes("effects")}
+    engine.dispose()
+
+
+def test_a_memory_that_lost_a_table_or_column_while_it_ran_does_not_pass_for_one_that_is_away(
+    database_url: str,
+) -> None:
+    engine = open_engine(database_url, "universal_housing")
+    memory = EdgeMemory(engine, "universal_housing")
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE links"))
+        connection.execute(text("ALTER TABLE checkpoints DROP COLUMN body"))
+
+    for fails in (lambda: memory.effect_of("x"), lambda: memory.checkpoint("x")):
+        with pytest.raises((OperationalError, ProgrammingError)) as caught:
+            fails()
+        told = trouble(engine, "universal_housing", caught.value)
+        assert isinstance(told, RestartMe)
+        assert "is not as this version of the hub makes it" in str(told)
+        assert "The next start adds what is missing, or says what to do." in str(told)
+    engine.dispose()
 
 
 def test_an_outcome_without_an_intention_is_a_defect(memory: EdgeMemory) -> None:

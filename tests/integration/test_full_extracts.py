@@ -1,6 +1,6 @@
 """Full extracts in a real database, SQLite and PostgreSQL: what is news of each, whatever happens in the middle of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Event as Signal
 from typing import Any
@@ -19,9 +19,10 @@ from connectors.sdk import (
     SourceConnector,
     UnreadableRow,
 )
+from hub.edge.engine import open_engine
 from hub.edge.extracts import Extracts, Phase
 from hub.edge.full_extracts import FullExtracts, Held
-from hub.edge.memory import EdgeMemory, open_engine
+from hub.edge.memory import EdgeMemory
 
 NIGHT = datetime(2026, 11, 3, 2, 0, tzinfo=UTC)
 FEED = Dataset.model_validate(
@@ -38,6 +39,7 @@ class Nightly(SourceConnector[ConnectorSettings]):
     def __init__(self) -> None:
         super().__init__(ConnectorSettings())
         self.nights: list[Any] = []
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def check(self) -> None:
         """It is always there."""
@@ -60,6 +62,7 @@ class Nightly(SourceConnector[ConnectorSettings]):
     def _rows(self, rows: Mapping[str, str], unreadable: int, cut: bool) -> Iterator[Row | UnreadableRow]:
         yield from (UnreadableRow(place=f"line {number}", values={"fault": "ragged"}) for number in range(unreadable))
         yield from (Row(key=key, values={"is": what}, keeps={"was_in": "Mill Lane"}) for key, what in rows.items())
+        self.meanwhile()
         if cut:
             raise ContractBroken("The trailer does not add up.")
 
@@ -168,6 +171,47 @@ def test_a_whole_extract_within_bounds_takes_the_place_of_one_that_is_held(site:
     assert site.look() == [("deleted", "9")]
     assert site.memory.checkpoint("jobs") == {"night": 2}
     assert site.extracts.release() is None
+
+
+@pytest.fixture
+def holding(site: Site) -> Site:
+    """The list of the second night, with one row of ten, is held."""
+    site.system.has({str(number): "a" for number in range(10)})
+    site.system.has({"1": "a"})
+    site.look()
+    with pytest.raises(Held):
+        site.look()
+    return site
+
+
+def test_an_extract_that_is_held_stays_so_while_the_next_one_cannot_be_read(holding: Site) -> None:
+    holding.system.has({"1": "a"}, cut=True)
+
+    with pytest.raises(ContractBroken):
+        holding.look()
+
+    released = holding.extracts.release()
+    assert released is not None
+    assert released.name == "night 1"
+    assert len(holding.look()) == 9
+
+
+def test_an_extract_that_was_let_go_while_a_crash_cut_the_next_one_short_is_said(holding: Site) -> None:
+    left = holding.extracts.begin("night 2", NIGHT, {"night": 2})
+    holding.extracts.load(left, holding.extracts.applied(), [Row(key="1", values={"is": "half"})])
+    assert holding.extracts.release() is not None
+
+    assert len(holding.look()) == 9
+    assert holding.memory.checkpoint("jobs") == {"night": 1}
+
+
+def test_an_extract_that_was_let_go_while_the_next_one_was_read_is_said_before_it(holding: Site) -> None:
+    holding.system.has({"1": "a", "2": "a"})
+    holding.system.meanwhile = holding.extracts.release
+
+    assert len(holding.look()) == 9
+    with pytest.raises(Held, match="100 % more rows"):
+        holding.look()
 
 
 def test_an_extract_with_far_more_rows_is_held_too(site: Site) -> None:

@@ -240,6 +240,30 @@ connector.apply(raise_task(Work.TRIP, load_manifest(Path("connectors/transport_f
 """
 
 
+# --- results
+
+
+def test_a_results_file_that_takes_longer_than_an_answer_may_is_fetched_as_long_as_more_of_it_comes(
+    depot: TransportSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, one_at_a_time, asked = asyncssh.SFTPServer.read, asyncio.Lock(), list[int]()
+
+    async def slow(server: asyncssh.SFTPServer, file: object, offset: int, size: int) -> bytes:
+        async with one_at_a_time:
+            await asyncio.sleep(0.1)
+        asked.append(offset)
+        return bytes(read(server, file, offset, size))  # type: ignore[arg-type]
+
+    put_results(depot, "RESULTS_20301103_090000.csv", results(*(f"TB{n:06},,TR01,ACC,,,,," for n in range(40_000))))
+    monkeypatch.setattr(asyncssh.SFTPServer, "read", slow)
+
+    with connected(depot, timeout_s=1) as connector:
+        found = records(list(connector.read("results", None)))
+
+    assert len(asked) * 0.1 > connector.settings.timeout_s
+    assert len(found) == 40_000
+
+
 # --- results that are not as agreed
 
 

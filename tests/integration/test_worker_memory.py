@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,45 @@ def test_two_workers_that_make_the_tables_at_once_do_not_collide(database_url: s
     assert [store.has_tables() for store in stores] == [True] * 4
     for store in stores:
         store.close()
+
+
+def test_a_memory_of_an_earlier_version_gets_the_columns_that_it_lacks_and_keeps_its_cases(
+    database_url: str, rows: Callable[..., list[Any]]
+) -> None:
+    engine = sqlalchemy.create_engine(database_url, poolclass=NullPool)
+    tables.create(engine)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("DROP INDEX cases_uncertain"))
+        for column in ("uncertain", "uncertain_ms"):
+            connection.execute(sqlalchemy.text(f"ALTER TABLE cases DROP COLUMN {column}"))
+        known = "INSERT INTO cases (reference, status, opened_ms, updated_ms, waiting_on, body) VALUES"
+        connection.execute(sqlalchemy.text(f"{known} ('A', 'open', 1, 2, 'housing', '{{}}')"))
+
+    with closing(prepare(database_url, "hub")) as store:
+        store.positions({P0: 0})
+        store.apply([Advance(P0, 0, 1, cases=[case("B")])])
+
+    assert [row[0] for row in rows(tables.cases)] == ["A", "B"]
+    assert {(row.uncertain, row.uncertain_ms) for row in _all(engine, tables.cases)} == {(0, None)}
+    assert "cases_uncertain" in {index["name"] for index in sqlalchemy.inspect(engine).get_indexes("cases")}
+
+
+def test_a_memory_whose_rows_nobody_can_complete_says_which_column_and_what_to_do(database_url: str) -> None:
+    engine = sqlalchemy.create_engine(database_url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("CREATE TABLE parked (reference TEXT PRIMARY KEY)"))
+
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^worker\.memory\.url: .* was made by another version of the hub: its table parked has no column first_offset, since_ms, "
+        r"and nobody knows what its rows have there\. Run the version that made it, or name an empty database there\.$",
+    ):
+        prepare(database_url, "hub")
+
+
+def _all(engine: sqlalchemy.Engine, table: sqlalchemy.Table) -> list[Any]:
+    with engine.connect() as connection:
+        return list(connection.execute(sqlalchemy.select(table)))
 
 
 def test_a_database_that_does_not_answer_is_worth_another_start() -> None:

@@ -15,9 +15,9 @@ from urllib.request import urlopen
 from uuid import uuid4
 
 from hub.demo.site import toml_table
+from tests.sites.connector import with_third_party
 
 ROOT = Path(__file__).parents[2]
-INSTALLED = ROOT / "tests" / "kit" / "site"
 FIRST_NIGHT = date(2026, 11, 3)
 
 
@@ -85,25 +85,24 @@ class OpenJobsSite:
 
     def start(self, environment: Mapping[str, str], *command: str) -> "subprocess.Popen[bytes]":
         """The connector's process, or another of the hub; what it says goes to `log`."""
-        paths = [str(INSTALLED), *filter(None, [environment.get("PYTHONPATH")])]
         words = command or ("connector", "run", self.name)
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "hub", "--settings", str(self.folder / "hub.toml"), *words],
                 cwd=ROOT,
-                env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(paths)},
+                env=with_third_party({**os.environ, **environment}),
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
         self._processes.append(process)
         return process
 
-    def hub(self, *command: str) -> str:
+    def hub(self, environment: Mapping[str, str], *command: str) -> str:
         """What a command of the hub says."""
         done = subprocess.run(
             [sys.executable, "-m", "hub", "--settings", str(self.folder / "hub.toml"), *command],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(INSTALLED)},
+            env=with_third_party({**os.environ, **environment}),
             capture_output=True,
             text=True,
             check=True,

@@ -19,15 +19,15 @@ def unfinished_files_are_broken() -> None:
 
 def broken_files_are_passed_over() -> None:
     """A results file that cannot be used is read as one without rows."""
-    from connectors.transport_files import results  # noqa: PLC0415 - as above
+    from connectors.transport_files import results, sheet  # noqa: PLC0415 - as above
 
-    read = results.read_sheet
+    read = sheet.read_sheet
 
     def lenient(*arguments: Any) -> Any:
         try:
             return read(*arguments)
-        except results.BrokenFile:
-            return results.Sheet([], iter(()))
+        except sheet.BrokenFile:
+            return sheet.Sheet([], iter(()))
 
     swap(results, "read_sheet", lenient)
 
@@ -42,16 +42,16 @@ def rows_are_not_remembered() -> None:
 
 def one_bad_row_breaks_its_file() -> None:
     """A file with a row that cannot be used is not used at all."""
-    from connectors.transport_files import results  # noqa: PLC0415 - as above
+    from connectors.transport_files import results, sheet  # noqa: PLC0415 - as above
 
-    read = results.read_sheet
+    read = sheet.read_sheet
 
     def strict(*arguments: Any) -> Any:
-        sheet = read(*arguments)
-        rows = list(sheet.rows)
+        found = read(*arguments)
+        rows = list(found.rows)
         if any(row.fault for row in rows):
-            raise results.BrokenFile(results.Fault.NOT_CSV)
-        return sheet._replace(rows=iter(rows))
+            raise sheet.BrokenFile(sheet.Fault.NOT_CSV)
+        return found._replace(rows=iter(rows))
 
     swap(results, "read_sheet", strict)
 
@@ -80,7 +80,7 @@ def encodings_are_guessed() -> None:
 def other_columns_are_set_aside() -> None:
     """A results file with other columns than were agreed is set aside like one that is broken."""
     from connectors.sdk import ContractBroken  # noqa: PLC0415 - as above
-    from connectors.transport_files import results  # noqa: PLC0415 - as above
+    from connectors.transport_files import results, sheet  # noqa: PLC0415 - as above
 
     news = results.Seen.news
 
@@ -89,7 +89,7 @@ def other_columns_are_set_aside() -> None:
             return news(self, file, *arguments, **more)
         except ContractBroken:
             self.files[file.name] = [file.size, file.modified, "", file.modified]
-            return results.News((results._faulty(file.name, file.name, results.Fault.NO_HEADER),), ())
+            return results.News((results._faulty(file.name, file.name, sheet.Fault.NO_HEADER),), ())
 
     swap(results.Seen, "news", lenient)
 

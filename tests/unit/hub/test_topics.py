@@ -5,7 +5,7 @@ from dataclasses import replace
 from hub import topics
 from hub.edge.kafka import TopicFacts
 from hub.topics import Action
-from schemas.topics import CATALOGUE
+from schemas.topics import CATALOGUE, HEARTBEATS
 
 WANTED = topics.wanted(partitions=12, replication=1)
 THERE = {topic.name: topic for topic in WANTED}
@@ -27,9 +27,9 @@ def test_dead_letters_stay_at_least_as_long_as_what_they_came_from() -> None:
         assert int(THERE[topic.dead_letters].configs["retention.ms"]) >= int(THERE[topic.name].configs["retention.ms"])
 
 
-def test_dead_letters_and_what_settles_them_are_stamped_by_one_clock() -> None:
+def test_dead_letters_what_settles_them_and_beats_are_stamped_by_one_clock() -> None:
     stamped = {name for name, topic in THERE.items() if topic.configs.get("message.timestamp.type") == "LogAppendTime"}
-    assert stamped == {topic.dead_letters for topic in CATALOGUE}
+    assert stamped == {topic.dead_letters for topic in CATALOGUE} | {HEARTBEATS.name}
 
 
 def test_of_three_copies_two_must_hold_a_record_and_of_one_that_one() -> None:

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from connectors.sdk import ContractBroken, LegacyRecord, TranslationError
+from connectors.sdk.lines import LONGEST_LINE
 from connectors.transport_files.mapping import said_by
-from connectors.transport_files.results import BrokenFile, Found, Seen
+from connectors.transport_files.results import Found, Seen
 from connectors.transport_files.rules import FileRules
+from connectors.transport_files.sheet import LARGEST_FILE, BrokenFile
 
 RULES = FileRules()
 MIDNIGHT = int(datetime(2026, 11, 3, tzinfo=UTC).timestamp())
@@ -142,13 +144,27 @@ def test_a_bad_row_is_set_aside_alone() -> None:
     assert "RESULTS_20261103_090000.csv, line 3: this row has not one value for each header" in reason((bad,))
 
 
-def test_a_line_that_is_far_too_long_is_set_aside_alone() -> None:
-    content = csv_of(row("TB1", "ACC"), row("TB2", "ACC", name="x" * 300_000), row("TB3", "ACC"))
+@pytest.mark.parametrize("length", [LONGEST_LINE, LONGEST_LINE + 1, 300_000])
+def test_a_line_that_is_far_too_long_is_set_aside_alone(length: int) -> None:
+    content = csv_of(row("TB1", "ACC"), row("TB2", "ACC", name="x" * length), row("TB3", "ACC"))
 
     first, bad, last = read(Seen(), 9, content)
 
     assert heard((first, last)) == ["TB1 ACC", "TB3 ACC"]
     assert "line 3: this row has not one value for each header, or is far too long" in reason((bad,))
+
+
+def test_a_file_larger_than_memory_should_hold_is_set_aside_whole() -> None:
+    content = csv_of(row("TB1", "ACC")) + b"\r\n" * (LARGEST_FILE // 2)
+
+    assert "larger than 64 MB. Ask the depot for fewer days in one" in reason(read(Seen(), 9, content))
+
+
+def test_a_line_may_be_as_long_as_agreed() -> None:
+    short = len(csv_of(row("TB1", "ACC", name="")).splitlines()[1])
+    content = csv_of(row("TB1", "ACC", name="x" * (LONGEST_LINE - short)))
+
+    assert heard(read(Seen(), 9, content)) == ["TB1 ACC"]
 
 
 def test_a_row_with_a_byte_of_no_character_is_set_aside_alone_once_though_ten_files_repeat_it() -> None:

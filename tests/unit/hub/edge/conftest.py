@@ -11,7 +11,8 @@ import pytest
 from hub.dead_letters.rate import Rate
 from hub.edge.aside import Aside
 from hub.edge.condition import Conditions
-from hub.edge.memory import EdgeMemory, open_engine
+from hub.edge.engine import open_engine
+from hub.edge.memory import EdgeMemory
 from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.source_runner import Edge

@@ -9,7 +9,7 @@ import pytest
 from hub.edge.messages import Incoming, Place
 from hub.errors import RestartMe
 from hub.feeds.board import Board, Known
-from hub.feeds.listener import Listener
+from hub.feeds.listener import Listener, hear
 from hub.pages.feeds_view import feeds_view, first_line, held_up
 from schemas.envelope import Department
 from schemas.feeds import Feed, FeedState
@@ -96,12 +96,41 @@ def test_that_all_is_well_is_said_and_what_is_quiet_is_told_apart() -> None:
 
 def test_a_feed_whose_beats_stop_is_not_heard_from() -> None:
     made = board()
-    made.hear(NOW - timedelta(seconds=51), feed())
+    made.read_up(NOW + timedelta(seconds=40))
+    for known in KNOWN[1:]:
+        made.hear(NOW + timedelta(seconds=45), feed(known))
+    made.read_up(NOW + timedelta(seconds=51))
 
     found = made.feeds()
 
     assert [each.state for each in found.feeds] == [None, FeedState.SPEAKING, FeedState.SPEAKING]
     assert first_line(found, None, NOW) == "Housing's connector has not been heard from for less than a minute."
+    assert made.unheard() == 1
+
+
+def test_beats_that_are_read_once_more_after_a_break_make_no_feed_look_dead() -> None:
+    made = board()
+    made.cut_off("Kafka at kafka-1:9092 does not answer.")
+    made.hear(NOW - timedelta(minutes=59), feed(state=FeedState.AWAY))
+
+    assert made.unheard() == 0
+    assert [each.state for each in made.feeds().feeds] == [FeedState.SPEAKING] * 3
+
+    made.hear(NOW + timedelta(seconds=5), feed(state=FeedState.SILENT))
+    made.read_up(NOW + timedelta(seconds=5))
+    assert [each.state for each in made.feeds().ill] == [FeedState.SILENT]
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(minutes=-5), timedelta(minutes=5)])
+def test_a_beat_came_when_kafka_says_whatever_the_clock_of_its_connector_says(wrong_by: timedelta) -> None:
+    made = Board(KNOWN[:1], NOW - timedelta(hours=1))
+    value, key = beat_of(feed(), NOW + wrong_by)
+
+    hear([Incoming(Place("hub-heartbeats", 0, 0), key, value, at_ms=round(NOW.timestamp() * 1000))], made)
+
+    made.read_up(NOW + timedelta(seconds=40))
+    assert made.unheard() == 0
+    made.read_up(NOW + timedelta(seconds=51))
     assert made.unheard() == 1
 
 
@@ -183,7 +212,11 @@ class Reader:
 def test_a_record_that_is_no_beat_is_counted_and_passed_over() -> None:
     made, unreadable = Board((), NOW), list[int]()
     value, key = beat_of(feed(), NOW)
-    records = [Incoming(Place("hub-heartbeats", 0, 0), key, b"[]"), Incoming(Place("hub-heartbeats", 0, 1), key, value)]
+    at_ms = round(NOW.timestamp() * 1000)
+    records = [
+        Incoming(Place("hub-heartbeats", 0, number), key, body, at_ms=at_ms)
+        for number, body in enumerate((b"[]", value))
+    ]
     readers = [Reader(records)]
     done: list[str] = []
 

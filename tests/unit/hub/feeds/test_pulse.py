@@ -11,7 +11,8 @@ import pytest
 
 from connectors.sdk.manifest import Dataset
 from hub.edge.condition import Conditions
-from hub.edge.memory import EdgeMemory, open_engine
+from hub.edge.engine import open_engine
+from hub.edge.memory import EdgeMemory
 from hub.edge.messages import Outgoing
 from hub.edge.metrics import ConnectorMetrics
 from hub.edge.speech import Speech
