@@ -316,7 +316,7 @@ def test_a_target_that_fails_in_every_way_gets_each_instruction_once_and_in_orde
             seen(f"{3 * len(sink.wanted)} instructions, 5 faults; restarted {process.restarts}")
 
 
-BACKLOG = 6_000
+BACKLOG = 40_000
 FLAT_MB = 20.0
 
 
@@ -330,6 +330,7 @@ def metric(sink: Kept, name: str) -> float:
     return float(found[1]) if found else -1.0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.fault(
     "T40",
@@ -369,6 +370,7 @@ def test_a_slow_sink_fills_no_memory_says_what_waits_and_holds_up_nobody(
         seen(f"{BACKLOG} wait; {said}, +{growth_mb:.0f} MB; 60 of the other department's done meanwhile")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.fault(
     "T40",
