@@ -3,7 +3,7 @@
 Such a system keeps nothing of ours and cannot be searched, so there is no second try. The ledger says `sent` before the connector is
 called, and goes back to `intent` only on the connector's word that nothing left: so a crash, too, leaves no more than what is true. A
 time-out or a reset costs one instruction its certainty, and none of those behind it while the system is ill: nothing else leaves before
-its `check` has passed, and after a few in a row the connector rests.
+its `check` has passed, and after a few in a row the connector rests; a restart forgets none of them.
 """
 
 import time
@@ -48,7 +48,8 @@ class ApplyOnce:
     ) -> None:
         self._memory, self._connected, self._let_go = memory, connected, let_go
         self._away, self._rest, self._receipt = away, rest, receipt
-        self._in_a_row = 0
+        self._in_a_row: int | None = None
+        """How many since the last answer; None until the ledger has told."""
 
     def __call__(self, effect: Effect) -> Receipt:
         """The system's receipt; waits as long as it is away.
@@ -57,7 +58,10 @@ class ApplyOnce:
             TranslationError: the instruction cannot be put into the system's words, and did not leave.
             Unknown: it left, and there is no telling more.
             ConfigurationError: the settings are wrong, and it did not leave.
+            RestartMe: another process has it in hand, or has carried it out.
         """
+        if self._in_a_row is None:
+            self._in_a_row = self._memory.unanswered()
         if self._in_a_row >= IN_A_ROW_AT_MOST:
             self._rest(
                 f"Of the last {self._in_a_row} instructions nobody knows whether they arrived. Ask there what it has, and settle them "

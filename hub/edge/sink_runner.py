@@ -25,7 +25,7 @@ from connectors.sdk.errors import ConnectorError, ContractBroken, OutcomeUnknown
 from connectors.sdk.manifest import Manifest
 from hub.dead_letters import parking
 from hub.dead_letters.letter import attempts_before, dead_letter
-from hub.dead_letters.parking import PARKED, Parking, case_in, first_offset
+from hub.dead_letters.parking import PARKED, WAITING, WAITS_FOR_EARLIER, Parking, case_in, first_offset
 from hub.edge.choice import PART
 from hub.edge.condition import Backoff
 from hub.edge.history import History
@@ -107,10 +107,11 @@ class SinkRunner:
         """Apply until `stop`.
 
         Raises:
-            RestartMe: Kafka refuses or does not answer.
+            RestartMe: Kafka refuses or does not answer; another process has taken this one's place.
             ConfigurationError: the legacy system says that the settings are wrong.
         """
         try:
+            self._edge.memory.take_over()
             while not self._edge.stop.is_set():
                 batch = self._receiver.poll(_POLL_S, _AT_ONCE)
                 self._look_at_membership()
@@ -133,7 +134,7 @@ class SinkRunner:
         now = time.monotonic()
         if self._receiver.assigned():
             self._assigned_at = now
-            self._edge.conditions.well(PART)
+            self._edge.conditions.started(PART)
         elif now - self._assigned_at > _WITHOUT_PARTITIONS_S:
             raise RestartMe(
                 f"Kafka has given this member no partition of {self._topic.name} for {_WITHOUT_PARTITIONS_S:.0f} s."
@@ -280,7 +281,7 @@ class SinkRunner:
         if history.open:
             raise (PerhapsWritten if in_doubt else TranslationError)(
                 "an earlier instruction of this task lies among the dead letters. Replay that one first.",
-                code="waits-for-earlier",
+                code=WAITS_FOR_EARLIER,
             )
         effect = Effect(
             key=key,
@@ -308,7 +309,7 @@ class SinkRunner:
         Raises:
             TranslationError: it cannot be put into the system's words, and was not written.
             PerhapsWritten: the connector failed, or cannot tell what it wrote.
-            RestartMe: another process has carried it out meanwhile.
+            RestartMe: another process has it in hand, or has carried it out.
         """
         backoff: Backoff | None = None
         # Classes A and C need no look: applying again writes nothing twice. So nothing but a receipt ends their doubt.
@@ -316,57 +317,63 @@ class SinkRunner:
         failed = False
         while True:
             connector = self._connected()
-            self._is_still_ours(effect)
+            looking = in_doubt and looks
+            if not looking:
+                # A process that was frozen may wake up here, where its successor has been, or is about to write.
+                self._edge.memory.still_ours(effect.key)
             backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
             try:
-                found = connector.find(effect) if in_doubt and looks else None
-                in_doubt = in_doubt and not looks
-                receipt = _receipt(connector.apply(effect) if found is None else found)
-            except RetryLater as error:
-                self._edge.conditions.away(PART, str(error))
-                self._wait(backoff.next())
-            except OutcomeUnknown as error:
-                in_doubt = True
-                self._edge.conditions.away(PART, str(error))
-                self._wait(backoff.next())
+                answer = connector.find(effect) if looking else connector.apply(effect)
+                if looking and answer is None:
+                    in_doubt = False
+                    continue
+                receipt = _receipt(answer)
+            except (RetryLater, OutcomeUnknown) as error:
+                in_doubt = in_doubt or isinstance(error, OutcomeUnknown)
+                self._away(str(error), backoff.next())
             except ContractBroken as error:
                 in_doubt = True
                 self._break(str(error))
             except TranslationError as error:
+                self._edge.conditions.well(PART)  # whatever it was waited for, nothing is any more
                 if in_doubt:
                     raise PerhapsWritten(f"{error} It may have been written.", code=error.code) from None
                 raise
             except ConnectorConfigurationError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the instructions behind this one go on
-                # Whether it wrote before it failed, only a look-up or a receipt can tell; of a new connector, for this one may be spoilt.
-                self._reach.failed(error)
-                self._reach.let_go()
                 in_doubt = True
-                if isinstance(error, OSError):
-                    self._edge.conditions.away(
-                        PART,
-                        f"{type(error).__name__} in the connector's apply: its connection broke, and whether it wrote is not known. "
-                        "Tried again later.",
-                    )
-                    self._wait(backoff.next())
-                elif failed:
-                    self._give_up(error)
-                else:
-                    failed = True
+                failed = self._fails(error, failed, backoff)
             else:
                 self._given_up = 0
                 return receipt
 
-    def _is_still_ours(self, effect: Effect) -> None:
-        """Before every write: a process that was frozen may wake up where its successor has been.
+    def _fails(self, error: Exception, before: bool, backoff: Backoff) -> bool:
+        """A connector failed. Whether it wrote before, only a look-up or a receipt can tell; of a new one, for this one may be spoilt.
+
+        Args:
+            error: what it raised.
+            before: whether a defect was found on this instruction before.
+            backoff: how long to wait for a system whose connection broke.
+
+        Returns:
+            Whether a defect was found by now.
 
         Raises:
-            RestartMe: another process has ended it.
+            PerhapsWritten: the instruction is set aside.
         """
-        row = self._edge.memory.effect(effect.key)
-        if row is not None and not row.open:
-            raise RestartMe("Another process of this connector has taken this one's place.")
+        self._reach.failed(error)
+        self._reach.let_go()
+        if isinstance(error, OSError):
+            self._away(
+                f"{type(error).__name__} in the connector's apply: its connection broke, and whether it wrote is not known. "
+                "Tried again later.",
+                backoff.next(),
+            )
+            return before
+        if before:
+            self._give_up(error)
+        return True
 
     def _give_up(self, defect: Exception) -> None:
         """A connector failed twice on one instruction: either that is set aside, or the connector fails on every one and rests.
@@ -417,6 +424,7 @@ class SinkRunner:
         """
         self._flush()
         self._count_unfinished()
+        self._count_waiting()
         until = time.monotonic() + wait_s
         while (left_s := until - time.monotonic()) > 0:
             if self._edge.stop.wait(min(left_s, _SHOW_LIFE_S)):
@@ -429,7 +437,6 @@ class SinkRunner:
     def _count_unfinished(self) -> None:
         unfinished = len(self._edge.memory.unfinished())
         self._edge.metrics.unfinished.set(unfinished)
-        self._edge.speech.tasks_wait(unfinished + self._receiver.behind())
         if self._once is not None:
             self._edge.metrics.unknown.set(len(self._edge.memory.unknown()))
 
@@ -439,6 +446,7 @@ class SinkRunner:
             return
         if (waiting := self._receiver.waiting()) is not None:
             self._edge.metrics.waiting.set(waiting)
+            self._edge.speech.tasks_wait(waiting)
         self._counted_at = time.monotonic()
 
     def _report(self, event: Instruction, row: EffectRow) -> None:
@@ -465,7 +473,7 @@ class SinkRunner:
         Raises:
             Stopping: the process stops while there is none.
         """
-        place, waits = record.place, code == PARKED
+        place, waits = record.place, code in WAITING
         if not waits:
             self._await_room(code)
             self._edge.aside.count(1)
@@ -493,9 +501,12 @@ class SinkRunner:
             Stopping: the process stops.
         """
         rate = self._edge.aside.rate
+        if rate.room():
+            return
         while not rate.room():
             self._edge.conditions.broken(PART, rate.why(code))
             self._wait(rate.wait_s())
+        self._edge.conditions.well(PART)
 
 
 def _receipt(answer: object) -> Receipt:

@@ -49,9 +49,14 @@ def file_names_are_drawn() -> None:
 
 def zombies_write() -> None:
     """A process that wakes up where its successor has been goes on with what it had in hand."""
-    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+    from hub.edge import memory  # noqa: PLC0415 - as above
 
-    swap(sink_runner.SinkRunner, "_is_still_ours", lambda *_: None)
+    def carelessly(self: Any, connection: Any, effect_key: str, _states: Any, **values: Any) -> Any:
+        self._change(connection, [effect_key], **values)
+        return self._known(connection, effect_key)
+
+    swap(memory.EdgeMemory, "still_ours", lambda *_: None)
+    swap(memory.EdgeMemory, "_move", carelessly)
 
 
 def zombies_write_without_a_ledger() -> None:
