@@ -344,7 +344,7 @@ def test_a_clock_that_is_put_back_does_not_change_the_order_of_a_tasks_instructi
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(float(10_000 - tick) for tick in range(100))
-    monkeypatch.setattr("hub.edge.sink_runner.time.time", lambda: next(clock))
+    monkeypatch.setattr("hub.edge.legacy.time.time", lambda: next(clock))
 
     hub.give(raised(), withdrawn())
 
@@ -490,7 +490,7 @@ def test_a_connector_whose_session_broke_goes_on_with_a_new_one_and_loses_nothin
 def test_a_connector_that_fails_whatever_it_is_given_rests_and_the_topic_keeps_its_instructions(
     hub: Hub, defect: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    monkeypatch.setattr("hub.edge.legacy.BROKEN_FOR_S", 0.001)
     instructions = [raised(task=f"check-home-{number}") for number in range(10)]
     hub.register.before_write = [*[fails(defect)] * 20, hub.edge.stop.set]
 
@@ -604,7 +604,7 @@ def test_a_refusal_in_more_words_than_a_case_can_be_told_is_a_defect_and_goes_th
 def test_a_connector_that_cannot_be_made_is_made_again_and_its_instructions_wait(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    monkeypatch.setattr("hub.edge.legacy.BROKEN_FOR_S", 0.001)
     first, other = raised(), raised(task="check-stairs")
     hub.making = [fails(OSError("no room for a connection pool"))]
     hub.register.before_write = [no_code()]
@@ -932,7 +932,7 @@ def test_while_a_system_is_ill_no_other_instruction_loses_its_certainty(
 def test_a_system_that_never_answers_costs_a_few_their_certainty_and_then_one_after_each_rest(
     opaque: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    monkeypatch.setattr("hub.edge.legacy.BROKEN_FOR_S", 0.001)
     opaque.register.after_write = [went_silent()] * 4
 
     with capture_logs() as lines:
@@ -978,7 +978,7 @@ def test_what_a_successor_has_said_to_be_unknown_stays_so_though_a_connector_wak
 def test_a_system_that_never_answers_is_not_said_to_work_again_after_each_rest(
     opaque: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    monkeypatch.setattr("hub.edge.legacy.BROKEN_FOR_S", 0.001)
     opaque.register.after_write = [went_silent()] * 6
     instructions = [raised(task=f"check-home-{number}") for number in range(6)]
 
@@ -993,7 +993,7 @@ def test_a_system_that_never_answers_is_not_said_to_work_again_after_each_rest(
 def test_a_fresh_process_knows_how_many_in_a_row_have_lost_their_certainty(
     opaque: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    monkeypatch.setattr("hub.edge.legacy.BROKEN_FOR_S", 0.001)
     opaque.register.after_write = [lambda: None, *[went_silent()] * 3]
     opaque.give(*(raised(task=f"check-home-{number}") for number in range(4)))
 
