@@ -17,6 +17,10 @@ from schemas.references import InvalidReference, parse_case_reference
 
 PARKED = "parked"
 """The code of a dead letter that waits for another."""
+WAITS_FOR_EARLIER = "waits-for-earlier"
+"""The code of an instruction that waits for an earlier one of its task, as its connector's ledger has it."""
+WAITING = frozenset({PARKED, WAITS_FOR_EARLIER})
+"""The codes of what only waits: that is no try of it, and no reason for anybody to stop."""
 FIRST = "first"
 """The header in which a replayed record, and a letter about one, says where it first stood."""
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from hub.dead_letters.letter import attempts_before
-from hub.dead_letters.parking import FIRST, PARKED, case_in, place_in
+from hub.dead_letters.parking import FIRST, PARKED, WAITING, case_in, place_in
 from hub.edge.messages import Headers, Incoming, Outgoing, Place
 from schemas.cases import RecordDiscarded
 from schemas.envelope import EVENT_HEADERS
@@ -208,7 +208,7 @@ def letter_in(record: Incoming) -> Letter:
         code=record.header("code") or "unknown",
         reason=record.header("reason") or "It carries no reason.",
         component=component,
-        attempt=attempts_before(record.headers) or (record.header("code") != PARKED),
+        attempt=attempts_before(record.headers) or (record.header("code") not in WAITING),
         at=datetime.fromtimestamp(record.at_ms / 1000, UTC),
         origin=origin,
         source=source,

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, delete, insert, select
 
 from hub.dead_letters.parking import Parking
 from hub.dead_letters.rate import WINDOW_S, Counted, Rate
-from hub.edge.tables import parked, set_aside
+from hub.edge.tables import parked, set_aside, upsert
 
 
 class Aside:
@@ -68,5 +68,6 @@ class Aside:
                     {**where, "case_ref": case, "first_offset": first, "since_ms": at_ms}
                     for (case, first), at_ms in parking.parked.items()
                 ]
-                connection.execute(insert(parked), rows)
+                # Another process may have set the same record aside: then it lies there.
+                connection.execute(upsert(self._engine, parked).on_conflict_do_nothing(), rows)
         parking.kept()

@@ -51,6 +51,12 @@ class Conditions:
         self._log = log or structlog.get_logger()
         self._now = {part: Condition(Mood.STARTING, clock()) for part in parts}
 
+    def started(self, part: str) -> None:
+        """The part has begun to work, which says nothing of one that has been ill since."""
+        with self._lock:
+            if self._now[part].mood is Mood.STARTING:
+                self._now[part] = Condition(Mood.WELL, self._clock())
+
     def well(self, part: str) -> None:
         """The part works."""
         before = self._set(part, Mood.WELL, "")

@@ -1,15 +1,18 @@
 """What a connector's process remembers, in SQL of its own: checkpoints, the effect ledger, links, and records set aside.
 
 Nobody else writes it. Each method is one transaction; on SQLite it is on disk before the method returns. The tables are in `tables.py`.
+
+A process that was frozen may wake up while another applies instructions in its place. So each takes a number when it begins, the row of an
+instruction carries the number of who has it in hand, only a higher one takes it over, and only its holder moves it on.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, insert, or_, select, update
 
 from connectors.sdk.contract import Checkpoint, Receipt
 from hub.database import damaged, make_tables
@@ -17,7 +20,8 @@ from hub.edge.engine import setting
 from hub.edge.ledger import Begun, EffectRow, Kind, State, effect_row
 from hub.edge.messages import Place
 from hub.edge.speech import note
-from hub.edge.tables import UNDER_WAY, checkpoints, effects, held, links, metadata
+from hub.edge.tables import UNDER_WAY, checkpoints, effects, fences, held, links, metadata, upsert
+from hub.errors import RestartMe
 from hub.failpoints import Failpoint, reach
 from schemas.tasks import TaskStatus
 
@@ -29,6 +33,24 @@ class Held:
     record_id: str
     dataset: str
     body: bytes
+
+
+_ANSWERED = effects.c.state.in_([State.APPLIED, State.REJECTED])
+
+
+def _replaced() -> RestartMe:
+    return RestartMe("Another process of this connector has taken this one's place.")
+
+
+def _outcome(receipt: Receipt, at_ms: int) -> dict[str, Any]:
+    state = State.REJECTED if receipt.status is TaskStatus.REJECTED else State.APPLIED
+    return {
+        "state": state,
+        "status": receipt.status,
+        "reference": receipt.reference,
+        "reason": receipt.reason,
+        "ended_ms": at_ms,
+    }
 
 
 class EdgeMemory:
@@ -45,6 +67,7 @@ class EdgeMemory:
 
     def __init__(self, engine: Engine, connector: str) -> None:
         self._engine, self._connector = engine, connector
+        self._fence = 0
         make_tables(engine, metadata, setting(connector))
 
     # Reading.
@@ -156,6 +179,13 @@ class EdgeMemory:
 
     # Writing.
 
+    def take_over(self) -> None:
+        """From here on this process applies instructions: whatever it takes in hand, no process that began before may touch again."""
+        number = upsert(self._engine, fences).values(connector=self._connector, last=1)
+        number = number.on_conflict_do_update(index_elements=[fences.c.connector], set_={"last": fences.c.last + 1})
+        with self._engine.begin() as connection:
+            self._fence = connection.execute(number.returning(fences.c.last)).scalar_one()
+
     def begin(
         self,
         effect_key: str,
@@ -168,7 +198,7 @@ class EdgeMemory:
         raising: int = 1,
         revision: int = 0,
     ) -> Begun:
-        """Note the intention to apply an instruction, before anything is done about it.
+        """Note the intention to apply an instruction, before anything is done about it; from here on it is this process's.
 
         Args:
             effect_key: id of the instruction.
@@ -179,6 +209,9 @@ class EdgeMemory:
             at_ms: now.
             raising: which raising of the task it is about.
             revision: which instruction about that it is.
+
+        Raises:
+            RestartMe: a process that began later has it.
         """
         with self._engine.begin() as connection:
             rows = connection.execute(
@@ -203,14 +236,27 @@ class EdgeMemory:
                         place=place.offset,
                         # The order of a task's rows is the order in which they came, even where the clock was put back between them.
                         began_ms=max(at_ms, rows[-1].began_ms + 1) if rows else at_ms,
+                        fence=self._fence,
                     )
                 )
                 return Begun(None, tuple(map(effect_row, rows)))
             at = order.index(effect_key)
             was = effect_row(rows[at])
-            if was.state in {State.ASIDE, State.IN_DOUBT}:
-                self._change(connection, [effect_key], state=State.INTENT)
+            if was.open:
+                again = State.INTENT if was.state in {State.ASIDE, State.IN_DOUBT} else was.state
+                self._take(connection, effect_key, was.state, again)
             return Begun(was, tuple(map(effect_row, rows[:at])))
+
+    def still_ours(self, effect_key: str) -> None:
+        """Make sure that nobody has taken an instruction over, for what is done next is done outside.
+
+        Raises:
+            RestartMe: another process has it in hand, or has ended it.
+        """
+        holds = select(effects.c.effect_key).where(*self._in_hand(effect_key, [State.INTENT]))
+        with self._engine.connect() as connection:
+            if connection.scalar(holds) is None:
+                raise _replaced()
 
     def finish(self, effect_key: str, receipt: Receipt, at_ms: int, dropped: Iterable[str] = ()) -> EffectRow:
         """Note what became of an instruction, and which of the legacy system's records is the task's.
@@ -220,38 +266,43 @@ class EdgeMemory:
             receipt: what the legacy system made of it.
             at_ms: now.
             dropped: effect keys of those that lie aside and are settled with it, for it withdraws them.
+
+        Raises:
+            RestartMe: another process has it in hand, or has ended it. So of all that follow.
         """
         with self._engine.begin() as connection:
-            outcome = {"status": receipt.status, "reason": receipt.reason, "ended_ms": at_ms}
-            self._change(connection, dropped, state=State.DROPPED, **outcome)
-            return self._end(connection, effect_key, receipt, at_ms)
+            row = self._move(connection, effect_key, [State.INTENT, State.SENT], **_outcome(receipt, at_ms))
+            cancelled = {"status": receipt.status, "reason": receipt.reason, "ended_ms": at_ms}
+            self._change(connection, dropped, state=State.DROPPED, **cancelled)
+            self._link_to(connection, row)
+            return row
 
     def set_aside(self, effect_key: str, *, perhaps_written: bool = False) -> None:
         """An instruction goes to the dead letters; `perhaps_written` where the legacy system may have it all the same."""
         with self._engine.begin() as connection:
-            self._change(connection, [effect_key], state=State.IN_DOUBT if perhaps_written else State.ASIDE)
+            state = State.IN_DOUBT if perhaps_written else State.ASIDE
+            self._move(connection, effect_key, [State.INTENT], state=state)
 
     def send(self, effect_key: str, at_ms: int) -> None:
         """An instruction for a system of class D is about to leave: whoever finds it so after a crash must not send it again."""
         with self._engine.begin() as connection:
-            self._change(connection, [effect_key], state=State.SENT, sent_ms=at_ms)
+            self._move(connection, effect_key, [State.INTENT], state=State.SENT, sent_ms=at_ms)
 
     def not_sent(self, effect_key: str) -> None:
         """It did not leave after all: the system was away."""
         with self._engine.begin() as connection:
-            self._change(connection, [effect_key], state=State.INTENT, sent_ms=None)
+            self._move(connection, effect_key, [State.SENT], state=State.INTENT, sent_ms=None)
 
     def doubt(self, effect_key: str, evidence: str, at_ms: int) -> EffectRow:
         """It left, and nobody knows whether the system has it: from here on it waits for a person."""
         with self._engine.begin() as connection:
-            self._change(connection, [effect_key], state=State.UNKNOWN, evidence=evidence, unknown_ms=at_ms)
-            return self._known(connection, effect_key)
+            said = {"state": State.UNKNOWN, "evidence": evidence, "unknown_ms": at_ms}
+            return self._move(connection, effect_key, [State.SENT], **said)
 
     def supersede(self, effect_key: str) -> EffectRow:
         """An instruction came behind one that is unknown: nothing is done about it, for its case will say anew what it wants."""
         with self._engine.begin() as connection:
-            self._change(connection, [effect_key], state=State.SUPERSEDED)
-            return self._known(connection, effect_key)
+            return self._move(connection, effect_key, [State.INTENT], state=State.SUPERSEDED)
 
     def settle(self, effect_key: str, receipt: Receipt | None, at_ms: int) -> bool:
         """Somebody found out what became of an instruction that is unknown; whether there was one to settle.
@@ -268,7 +319,8 @@ class EdgeMemory:
             if receipt is None:
                 self._change(connection, [effect_key], state=State.NOT_APPLIED, ended_ms=at_ms)
             else:
-                self._end(connection, effect_key, receipt, at_ms)
+                self._change(connection, [effect_key], **_outcome(receipt, at_ms))
+                self._link_to(connection, self._known(connection, effect_key))
             return True
 
     def unfinished(self) -> frozenset[str]:
@@ -278,6 +330,21 @@ class EdgeMemory:
     def unknown(self) -> frozenset[str]:
         """The instructions that wait for a person to find out whether the legacy system has them."""
         return self._in(State.UNKNOWN)
+
+    def unanswered(self) -> int:
+        """How many instructions have left without an answer since the last that got one, but for those that a person has settled."""
+        ours = effects.c.connector == self._connector
+        answered = select(func.coalesce(func.max(effects.c.sent_ms), -1)).where(
+            ours, effects.c.unknown_ms.is_(None), _ANSWERED
+        )
+        query = select(func.count()).where(
+            ours,
+            UNDER_WAY,
+            effects.c.state.in_([State.SENT, State.UNKNOWN]),
+            effects.c.sent_ms > answered.scalar_subquery(),
+        )
+        with self._engine.connect() as connection:
+            return connection.scalar(query) or 0
 
     # Steps of a transaction.
 
@@ -301,14 +368,36 @@ class EdgeMemory:
         with self._engine.connect() as connection:
             return frozenset(connection.scalars(query))
 
-    def _end(self, connection: Connection, effect_key: str, receipt: Receipt, at_ms: int) -> EffectRow:
-        state = State.REJECTED if receipt.status is TaskStatus.REJECTED else State.APPLIED
-        outcome = {"status": receipt.status, "reason": receipt.reason, "ended_ms": at_ms}
-        self._change(connection, [effect_key], state=state, reference=receipt.reference, **outcome)
-        row = self._known(connection, effect_key)
-        if receipt.reference and row.kind is not Kind.WITHDRAWN:
-            self._link(connection, receipt.reference, effect_key)
-        return row
+    def _in_hand(self, effect_key: str, states: Collection[State]) -> tuple[ColumnElement[bool], ...]:
+        return (
+            effects.c.connector == self._connector,
+            effects.c.effect_key == effect_key,
+            effects.c.fence == self._fence,
+            effects.c.state.in_(states),
+        )
+
+    def _take(self, connection: Connection, effect_key: str, was: State, state: State) -> None:
+        """Take an open instruction in hand, from whoever had it before."""
+        taken = update(effects).where(
+            effects.c.connector == self._connector,
+            effects.c.effect_key == effect_key,
+            effects.c.state == was,
+            or_(effects.c.fence.is_(None), effects.c.fence <= self._fence),
+        )
+        if connection.execute(taken.values(state=state, fence=self._fence)).rowcount == 0:
+            raise _replaced()
+
+    def _move(self, connection: Connection, effect_key: str, states: Collection[State], **values: Any) -> EffectRow:
+        """Move an instruction on that is in hand, from one of these states."""
+        moved = update(effects).where(*self._in_hand(effect_key, states)).values(**values)
+        if connection.execute(moved).rowcount == 0:
+            self._known(connection, effect_key)
+            raise _replaced()
+        return self._known(connection, effect_key)
+
+    def _link_to(self, connection: Connection, row: EffectRow) -> None:
+        if row.reference and row.kind is not Kind.WITHDRAWN:
+            self._link(connection, row.reference, row.effect_key)
 
     def _change(self, connection: Connection, effect_keys: Iterable[str], **values: Any) -> None:
         connection.execute(

@@ -87,7 +87,8 @@ UNFINISHED = Metric(
     "hub_connector_unfinished_effects",
     Kind.GAUGE,
     "instructions",
-    "Instructions that may or may not be in the legacy system. Above 0 for minutes: it is away, see /readyz.",
+    "Instructions that have begun and not ended: each may or may not be in the legacy system, or, of class D, has not left yet or has no "
+    "answer yet. Above 0 for minutes: it is away, see /readyz.",
 )
 UNKNOWN = Metric(
     "hub_connector_unknown_effects",

@@ -3,16 +3,15 @@
 Such a system keeps nothing of ours and cannot be searched, so there is no second try. The ledger says `sent` before the connector is
 called, and goes back to `intent` only on the connector's word that nothing left: so a crash, too, leaves no more than what is true. A
 time-out or a reset costs one instruction its certainty, and none of those behind it while the system is ill: nothing else leaves before
-its `check` has passed, and after a few in a row the connector rests.
+its `check` has passed, and after a few in a row the connector rests; a restart forgets none of them.
 """
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 from connectors.sdk.contract import Effect, Receipt, SinkConnector
 from connectors.sdk.errors import ConfigurationError, ConnectorError, ContractBroken, RetryLater, TranslationError
 from hub.edge.condition import Backoff
+from hub.edge.legacy import LegacySystem, now_ms, receipt_of
 from hub.edge.memory import EdgeMemory
 from hub.failpoints import Failpoint, reach
 
@@ -29,57 +28,52 @@ class ApplyOnce:
 
     Args:
         memory: the ledger.
-        connected: the connector, once it can be made.
-        let_go: throws it away.
-        away: waits a while for a system that does not answer; says why.
-        rest: waits a long while, for a person should look; says why.
-        receipt: checks what a connector answered.
+        system: the legacy system.
     """
 
-    def __init__(
-        self,
-        memory: EdgeMemory,
-        *,
-        connected: Callable[[], SinkConnector[Any]],
-        let_go: Callable[[Exception], None],
-        away: Callable[[str, float], None],
-        rest: Callable[[str], None],
-        receipt: Callable[[object], Receipt],
-    ) -> None:
-        self._memory, self._connected, self._let_go = memory, connected, let_go
-        self._away, self._rest, self._receipt = away, rest, receipt
-        self._in_a_row = 0
+    def __init__(self, memory: EdgeMemory, system: LegacySystem) -> None:
+        self._memory, self._system = memory, system
+        self._in_a_row: int | None = None
+        """How many since the last answer; None until the ledger has told."""
 
-    def __call__(self, effect: Effect) -> Receipt:
+    def __call__(self, effect: Effect, in_doubt: bool) -> Receipt:
         """The system's receipt; waits as long as it is away.
+
+        Args:
+            effect: the instruction.
+            in_doubt: never; what may have left is not tried again.
 
         Raises:
             TranslationError: the instruction cannot be put into the system's words, and did not leave.
             Unknown: it left, and there is no telling more.
             ConfigurationError: the settings are wrong, and it did not leave.
+            RestartMe: another process has it in hand, or has carried it out.
         """
+        assert not in_doubt
+        if self._in_a_row is None:
+            self._in_a_row = self._memory.unanswered()
         if self._in_a_row >= IN_A_ROW_AT_MOST:
-            self._rest(
+            self._system.rest(
                 f"Of the last {self._in_a_row} instructions nobody knows whether they arrived. Ask there what it has, and settle them "
                 "(`hub effects list`); one is sent after each rest, until one is answered."
             )
         backoff: Backoff | None = None
         while True:
-            connector = self._answering() if self._in_a_row else self._connected()
+            connector = self._answering() if self._in_a_row else self._system.connector()
             backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
-            self._memory.send(effect.key, _now_ms())
+            self._memory.send(effect.key, now_ms())
             reach(Failpoint.SINK_SENT)
             try:
-                receipt = self._receipt(connector.apply(effect))
+                receipt = receipt_of(connector.apply(effect))
             except RetryLater as error:
                 self._memory.not_sent(effect.key)
-                self._away(str(error), backoff.next())
+                self._system.away(str(error), backoff.next())
             except (TranslationError, ConfigurationError):
                 self._memory.not_sent(effect.key)
                 raise
             except Exception as error:
                 self._in_a_row += 1
-                self._let_go(error)
+                self._system.let_go(error)
                 raise Unknown(_in_words(error)) from error
             else:
                 self._in_a_row = 0
@@ -89,22 +83,22 @@ class ApplyOnce:
         """A connector whose system answers again, after an instruction for it ended unknown."""
         backoff: Backoff | None = None
         while True:
-            connector = self._connected()
+            connector = self._system.connector()
             backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
             try:
                 connector.check()
             except ConfigurationError:
                 raise
             except ContractBroken as error:
-                self._rest(str(error))
+                self._system.rest(str(error))
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing leaves while the system does not answer
-                self._let_go(error)
+                self._system.let_go(error)
                 why = (
                     str(error)
                     if isinstance(error, ConnectorError)
                     else f"{type(error).__name__} in the connector's check."
                 )
-                self._away(why, backoff.next())
+                self._system.away(why, backoff.next())
             else:
                 return connector
 
@@ -113,7 +107,3 @@ def _in_words(error: Exception) -> str:
     """What happened to an instruction; only an error of the kit's is known to hold nothing personal."""
     said = f"{error}" if isinstance(error, ConnectorError) else f"{type(error).__name__} in the connector's apply."
     return "".join(letter for letter in said.encode(errors="replace").decode() if letter.isprintable())
-
-
-def _now_ms() -> int:
-    return round(time.time() * 1000)

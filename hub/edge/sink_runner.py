@@ -20,21 +20,21 @@ from typing import Any
 import structlog
 
 from connectors.sdk.contract import Effect, EffectClass, Instruction, Receipt, SinkConnector
-from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
-from connectors.sdk.errors import ConnectorError, ContractBroken, OutcomeUnknown, RetryLater, TranslationError
+from connectors.sdk.errors import TranslationError
 from connectors.sdk.manifest import Manifest
 from hub.dead_letters import parking
-from hub.dead_letters.letter import attempts_before, dead_letter
-from hub.dead_letters.parking import PARKED, Parking, case_in, first_offset
+from hub.dead_letters.parking import PARKED, WAITS_FOR_EARLIER
+from hub.edge.again import ApplyAgain, PerhapsWritten
 from hub.edge.choice import PART
-from hub.edge.condition import Backoff
 from hub.edge.history import History
 from hub.edge.kafka import Receiver
 from hub.edge.ledger import EffectRow, State
+from hub.edge.legacy import LegacySystem, now_ms
 from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.once import ApplyOnce, Unknown
 from hub.edge.reach import Reach
-from hub.edge.source_runner import BROKEN_FOR_S, Edge
+from hub.edge.sidings import Sidings
+from hub.edge.source_runner import Edge
 from hub.edge.wrapping import KINDS, doubt, report
 from hub.errors import RestartMe
 from hub.failpoints import Failpoint, reach
@@ -49,10 +49,6 @@ _SHOW_LIFE_S = 3.0
 _COUNT_EVERY_S = 5.0
 _WITHOUT_PARTITIONS_S = 45.0
 """kafka-python 3.0.12 has been seen to join, to be told to join again, and to say nothing more: a group of one, and nobody in it."""
-_MAKE_AGAIN_S = 1.0
-"""Until a connector that reaches for its system as it is made is made again."""
-_GIVE_UP_AT_MOST = 3
-"""Instructions in a row that are set aside for a defect of the connector. A fourth says that it is the connector, and none of them."""
 _ENDED_BEFORE_AN_ANSWER = (
     "The connector's process ended after it was sent, or just before that, and before an answer came."
 )
@@ -61,10 +57,6 @@ _NEVER_SENT = Receipt(status=TaskStatus.CANCELLED, reason="It was withdrawn befo
 
 class Stopping(Exception):
     """The process stops while an instruction waits; whoever starts next finds it in the ledger."""
-
-
-class PerhapsWritten(TranslationError):
-    """An instruction is set aside though it may be in the legacy system: its replay has to look before it writes."""
 
 
 class SinkRunner:
@@ -85,32 +77,27 @@ class SinkRunner:
         self._topic = TASKS[manifest.department]
         self._assigned_at = time.monotonic()
         self._counted_at = 0.0
-        self._given_up = 0
-        """How many instructions were set aside for a defect of the connector since it last gave a receipt."""
         self._outgoing: list[Outgoing] = []
         self._done: dict[tuple[str, int], Place] = {}
-        self._parking: dict[int, Parking] = {}
-        """What lies among the dead letters, by partition; read anew with every batch."""
-        self._once: ApplyOnce | None = None
-        if manifest.effect_class is EffectClass.D:
-            self._once = ApplyOnce(
-                edge.memory,
-                connected=self._connected,
-                let_go=self._let_go,
-                away=self._away,
-                rest=self._break,
-                receipt=_receipt,
-            )
+        self._sidings = Sidings(edge, self._topic.dead_letters, self._outgoing.append, self._wait)
+        self._system = LegacySystem(self._reach, edge.conditions, PART, self._wait)
+        self._once = manifest.effect_class is EffectClass.D
+        self._applies = (
+            ApplyOnce(edge.memory, self._system)
+            if self._once
+            else ApplyAgain(edge.memory, self._system, looks=manifest.effect_class is EffectClass.B)
+        )
         self._log = structlog.get_logger().bind(connector=edge.speaker.connector)
 
     def run(self) -> None:
         """Apply until `stop`.
 
         Raises:
-            RestartMe: Kafka refuses or does not answer.
+            RestartMe: Kafka refuses or does not answer; another process has taken this one's place.
             ConfigurationError: the legacy system says that the settings are wrong.
         """
         try:
+            self._edge.memory.take_over()
             while not self._edge.stop.is_set():
                 batch = self._receiver.poll(_POLL_S, _AT_ONCE)
                 self._look_at_membership()
@@ -133,7 +120,7 @@ class SinkRunner:
         now = time.monotonic()
         if self._receiver.assigned():
             self._assigned_at = now
-            self._edge.conditions.well(PART)
+            self._edge.conditions.started(PART)
         elif now - self._assigned_at > _WITHOUT_PARTITIONS_S:
             raise RestartMe(
                 f"Kafka has given this member no partition of {self._topic.name} for {_WITHOUT_PARTITIONS_S:.0f} s."
@@ -142,8 +129,8 @@ class SinkRunner:
     def _flush(self) -> None:
         """Send what is to be said and await it, then let the offsets follow."""
         if self._outgoing:
-            self._edge.sender.send(self._outgoing)
-            self._outgoing = []
+            self._edge.sender.send(list(self._outgoing))
+            self._outgoing.clear()
             reach(Failpoint.SINK_REPORTED)
         if self._done:
             self._receiver.commit(self._done.values())
@@ -152,7 +139,7 @@ class SinkRunner:
     def _take_all(self, batch: list[Incoming]) -> None:
         """A slow legacy system keeps neither what is done from being reported nor the group from seeing that this member lives."""
         shown = time.monotonic()
-        self._parking.clear()
+        self._sidings.look_again()
         for record in batch:
             self._take(record)
             if time.monotonic() - shown >= _SHOW_LIFE_S:
@@ -171,7 +158,7 @@ class SinkRunner:
         try:
             event = self._topic.decode(record.value, record.key)
         except UnreadableEvent as error:
-            self._park(record, error.code, str(error))
+            self._sidings.park(record, error.code, str(error))
         else:
             self._take_in_turn(record, event)
         self._done[place.topic, place.partition] = place
@@ -179,34 +166,15 @@ class SinkRunner:
     def _take_in_turn(self, record: Incoming, event: Event) -> None:
         """One event of the topic, unless an earlier record of its case could not be read: then it waits for that one."""
         place, case = record.place, event.partitionkey
-        first = first_offset(record.headers, place.topic, place.partition, place.offset)
-        lying = self._lying(place)
         if isinstance(event, Instruction | TaskSettled) and event.data.work in self._manifest.tasks:
-            if (waits_for := lying.waits_for(case, first)) is not None:
-                self._park(record, PARKED, parking.reason(place.topic, place.partition, waits_for))
+            if (waits_for := self._sidings.waits_for(record, case)) is not None:
+                self._sidings.park(record, PARKED, parking.reason(place.topic, place.partition, waits_for))
                 return
             if isinstance(event, TaskSettled):
                 self._hear(event)
             else:
                 self._settle(record, event)
-        # Discarded, another connector's, or taken: nothing waits for it any more.
-        lying.settle(case, first)
-        self._edge.aside.keep(place.topic, place.partition, lying)
-
-    def _park(self, record: Incoming, code: str, reason: str) -> None:
-        """Set a record aside that later ones of its case have to wait for, where its key says which case that is."""
-        place, case = record.place, case_in(record.key)
-        self._set_aside(record, code, reason)
-        if case is not None:
-            first = first_offset(record.headers, place.topic, place.partition, place.offset)
-            lying = self._lying(place)
-            lying.park(case, first, record.at_ms)
-            self._edge.aside.keep(place.topic, place.partition, lying)
-
-    def _lying(self, place: Place) -> Parking:
-        if place.partition not in self._parking:
-            self._parking[place.partition] = self._edge.aside.parking(place.topic, place.partition)
-        return self._parking[place.partition]
+        self._sidings.settle(record, case)
 
     def _hear(self, settled: TaskSettled) -> None:
         """A person found out what became of an instruction that was unknown: the ledger says so too."""
@@ -232,7 +200,7 @@ class SinkRunner:
             task=task,
             kind=kind,
             place=record.place,
-            at_ms=_now_ms(),
+            at_ms=now_ms(),
             raising=event.data.raising,
             revision=event.data.revision,
         )
@@ -242,7 +210,7 @@ class SinkRunner:
                 row = self._carry_out(event, history, row)
             except TranslationError as error:
                 memory.set_aside(key, perhaps_written=isinstance(error, PerhapsWritten))
-                self._set_aside(record, error.code, f"{self._edge.speaker.connector}: {error}")
+                self._sidings.set_aside(record, error.code, f"{self._edge.speaker.connector}: {error}")
                 return
             outcome = str(row.status or row.state)
         reach(Failpoint.SINK_FINISHED)
@@ -270,17 +238,17 @@ class SinkRunner:
         if was is not None and was.state is State.UNKNOWN:
             return was
         if was is not None and was.state is State.SENT:
-            return memory.doubt(key, _ENDED_BEFORE_AN_ANSWER, _now_ms())
+            return memory.doubt(key, _ENDED_BEFORE_AN_ANSWER, now_ms())
         if history.waits_for_a_person:
             return memory.supersede(key)
-        in_doubt = self._once is None and was is not None and was.perhaps_written
+        in_doubt = not self._once and was is not None and was.perhaps_written
         if history.open and history.never_sent:
             dropped = [row.effect_key for row in history.open]
-            return memory.finish(key, _NEVER_SENT, _now_ms(), dropped)
+            return memory.finish(key, _NEVER_SENT, now_ms(), dropped)
         if history.open:
             raise (PerhapsWritten if in_doubt else TranslationError)(
                 "an earlier instruction of this task lies among the dead letters. Replay that one first.",
-                code="waits-for-earlier",
+                code=WAITS_FOR_EARLIER,
             )
         effect = Effect(
             key=key,
@@ -291,123 +259,16 @@ class SinkRunner:
         )
         reach(Failpoint.SINK_INTENDED)
         try:
-            receipt = self._apply(effect, in_doubt) if self._once is None else self._once(effect)
+            receipt = self._applies(effect, in_doubt)
         except Unknown as unknown:
             reach(Failpoint.SINK_WRITTEN)
             self._log.error(
                 "nobody knows whether it arrived; a person has to ask", event_id=str(event.id), reason=str(unknown)
             )
-            return memory.doubt(key, str(unknown), _now_ms())
-        self._edge.conditions.well(PART)
+            return memory.doubt(key, str(unknown), now_ms())
+        self._system.well()
         reach(Failpoint.SINK_WRITTEN)
-        return memory.finish(key, receipt, _now_ms())
-
-    def _apply(self, effect: Effect, in_doubt: bool) -> Receipt:
-        """Until there is a receipt; waits as long as the legacy system is away.
-
-        Raises:
-            TranslationError: it cannot be put into the system's words, and was not written.
-            PerhapsWritten: the connector failed, or cannot tell what it wrote.
-            RestartMe: another process has carried it out meanwhile.
-        """
-        backoff: Backoff | None = None
-        # Classes A and C need no look: applying again writes nothing twice. So nothing but a receipt ends their doubt.
-        looks = self._manifest.effect_class is EffectClass.B
-        failed = False
-        while True:
-            connector = self._connected()
-            self._is_still_ours(effect)
-            backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
-            try:
-                found = connector.find(effect) if in_doubt and looks else None
-                in_doubt = in_doubt and not looks
-                receipt = _receipt(connector.apply(effect) if found is None else found)
-            except RetryLater as error:
-                self._edge.conditions.away(PART, str(error))
-                self._wait(backoff.next())
-            except OutcomeUnknown as error:
-                in_doubt = True
-                self._edge.conditions.away(PART, str(error))
-                self._wait(backoff.next())
-            except ContractBroken as error:
-                in_doubt = True
-                self._break(str(error))
-            except TranslationError as error:
-                if in_doubt:
-                    raise PerhapsWritten(f"{error} It may have been written.", code=error.code) from None
-                raise
-            except ConnectorConfigurationError:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, the instructions behind this one go on
-                # Whether it wrote before it failed, only a look-up or a receipt can tell; of a new connector, for this one may be spoilt.
-                self._reach.failed(error)
-                self._reach.let_go()
-                in_doubt = True
-                if isinstance(error, OSError):
-                    self._edge.conditions.away(
-                        PART,
-                        f"{type(error).__name__} in the connector's apply: its connection broke, and whether it wrote is not known. "
-                        "Tried again later.",
-                    )
-                    self._wait(backoff.next())
-                elif failed:
-                    self._give_up(error)
-                else:
-                    failed = True
-            else:
-                self._given_up = 0
-                return receipt
-
-    def _is_still_ours(self, effect: Effect) -> None:
-        """Before every write: a process that was frozen may wake up where its successor has been.
-
-        Raises:
-            RestartMe: another process has ended it.
-        """
-        row = self._edge.memory.effect(effect.key)
-        if row is not None and not row.open:
-            raise RestartMe("Another process of this connector has taken this one's place.")
-
-    def _give_up(self, defect: Exception) -> None:
-        """A connector failed twice on one instruction: either that is set aside, or the connector fails on every one and rests.
-
-        Raises:
-            PerhapsWritten: the instruction is set aside.
-        """
-        what = f"{type(defect).__name__} in the connector's apply; this is a defect of the connector."
-        if self._given_up >= _GIVE_UP_AT_MOST:
-            self._break(
-                f"{what} The {self._given_up} instructions before this one failed too, and none has gone in since."
-            )
-            return
-        self._given_up += 1
-        raise PerhapsWritten(f"{what} It may have been written.", code="defect") from None
-
-    def _connected(self) -> SinkConnector[Any]:
-        """The connector, once it can be made; nothing has been written by one that cannot."""
-        while True:
-            try:
-                return self._reach.connector()
-            except RetryLater as error:
-                self._edge.conditions.away(PART, str(error))
-                self._wait(_MAKE_AGAIN_S)
-            except ContractBroken as error:
-                self._break(str(error))
-
-    def _let_go(self, error: Exception) -> None:
-        """Throw the connector away after an error of it; whatever is not of the kit's is a defect, and logged."""
-        if not isinstance(error, ConnectorError):
-            self._reach.failed(error)
-        self._reach.let_go()
-
-    def _away(self, why: str, wait_s: float) -> None:
-        self._edge.conditions.away(PART, why)
-        self._wait(wait_s)
-
-    def _break(self, why: str) -> None:
-        self._edge.conditions.broken(PART, why)
-        self._reach.let_go()
-        self._wait(BROKEN_FOR_S)
+        return memory.finish(key, receipt, now_ms())
 
     def _wait(self, wait_s: float) -> None:
         """Wait with what is in hand, report what is done, and show the group that this member lives.
@@ -417,6 +278,7 @@ class SinkRunner:
         """
         self._flush()
         self._count_unfinished()
+        self._count_waiting()
         until = time.monotonic() + wait_s
         while (left_s := until - time.monotonic()) > 0:
             if self._edge.stop.wait(min(left_s, _SHOW_LIFE_S)):
@@ -429,8 +291,7 @@ class SinkRunner:
     def _count_unfinished(self) -> None:
         unfinished = len(self._edge.memory.unfinished())
         self._edge.metrics.unfinished.set(unfinished)
-        self._edge.speech.tasks_wait(unfinished + self._receiver.behind())
-        if self._once is not None:
+        if self._once:
             self._edge.metrics.unknown.set(len(self._edge.memory.unknown()))
 
     def _count_waiting(self) -> None:
@@ -439,6 +300,7 @@ class SinkRunner:
             return
         if (waiting := self._receiver.waiting()) is not None:
             self._edge.metrics.waiting.set(waiting)
+            self._edge.speech.tasks_wait(waiting)
         self._counted_at = time.monotonic()
 
     def _report(self, event: Instruction, row: EffectRow) -> None:
@@ -459,62 +321,7 @@ class SinkRunner:
             return TaskStatus.CANCELLED
         return TaskStatus.ACCEPTED if self._manifest.reads else TaskStatus.COMPLETED
 
-    def _set_aside(self, record: Incoming, code: str, reason: str) -> None:
-        """Make a dead letter of a record, once there is room for one.
-
-        Raises:
-            Stopping: the process stops while there is none.
-        """
-        place, waits = record.place, code == PARKED
-        if not waits:
-            self._await_room(code)
-            self._edge.aside.count(1)
-        letter = dead_letter(
-            code=code,
-            reason=reason,
-            topic=place.topic,
-            partition=place.partition,
-            offset=place.offset,
-            component=self._edge.speaker.connector,
-            key=record.key,
-            value=record.value,
-            # To wait is no try.
-            attempt=attempts_before(record.headers) + (not waits),
-            first=first_offset(record.headers, place.topic, place.partition, place.offset),
-        )
-        self._outgoing.append(Outgoing(self._topic.dead_letters, letter.key, letter.value, letter.headers))
-        self._edge.metrics.effects.labels("set-aside").inc()
-        self._log.warning("task set aside", outcome="set-aside", code=code, place=str(place))
-
-    def _await_room(self, code: str) -> None:
-        """Stand still before a record that is to be set aside while too many have been.
-
-        Raises:
-            Stopping: the process stops.
-        """
-        rate = self._edge.aside.rate
-        while not rate.room():
-            self._edge.conditions.broken(PART, rate.why(code))
-            self._wait(rate.wait_s())
-
-
-def _receipt(answer: object) -> Receipt:
-    """What a connector answered, if it is a receipt.
-
-    Raises:
-        TypeError: it is not.
-        ValueError: it is one that the ledger cannot keep.
-    """
-    if not isinstance(answer, Receipt):
-        raise TypeError(f"a {type(answer).__name__} instead of a receipt")
-    # Made anew, for its class may be the connector's own, which need not check anything.
-    return Receipt(status=answer.status, reference=answer.reference, reason=answer.reason)
-
 
 def _storable(reference: str | None) -> str | None:
     """A reference that was not checked on its way here, without the NUL that no ledger has room for."""
     return (reference or "").replace("\0", "") or None
-
-
-def _now_ms() -> int:
-    return round(time.time() * 1000)

@@ -3,9 +3,16 @@
 Times are milliseconds since 1970 UTC, as in the worker's memory.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import BigInteger, Column, Engine, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy.dialects import postgresql, sqlite
 
 metadata = MetaData()
+
+
+def upsert(engine: Engine, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that may say what is to be done where the row is there already; the databases agree, and SQLAlchemy has one for each."""
+    return sqlite.insert(table) if engine.dialect.name == "sqlite" else postgresql.insert(table)
+
 
 checkpoints = Table(
     "checkpoints",
@@ -43,6 +50,16 @@ effects = Table(
     Column("unknown_ms", BigInteger),
     Column("evidence", Text),
     Column("ended_ms", BigInteger),
+    # Number of the process that took it in hand last; NULL where that was before processes had numbers.
+    Column("fence", BigInteger),
+)
+
+# How many processes have applied instructions so far: each takes the next number, and what it has in hand carries it.
+fences = Table(
+    "fences",
+    metadata,
+    Column("connector", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),
 )
 
 # A ledger only grows; what is unfinished or unknown is asked for with every batch. Text and no parameters, as an index wants it.

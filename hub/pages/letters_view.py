@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from hub.dead_letters import telling
 from hub.dead_letters.answers import Afterwards
-from hub.dead_letters.parking import PARKED
+from hub.dead_letters.parking import PARKED, WAITS_FOR_EARLIER
 from hub.dead_letters.plan import Act, Plan, free
 from hub.dead_letters.reading import Letter, masked
 from hub.pages import dates
@@ -29,7 +29,7 @@ _REASONS: Mapping[str, tuple[str, str]] = {
     "no-journey": ("asks for what no journey starts with", "ask for what no journey starts with"),
     "no-journey-version": ("follows a journey whose file is gone", "follow a journey whose file is gone"),
     "unmapped-code": ("has a code that nobody has mapped", "have a code that nobody has mapped"),
-    "waits-for-earlier": ("waits for an earlier one of its task", "wait for an earlier one of their task"),
+    WAITS_FOR_EARLIER: ("waits for an earlier one of its task", "wait for an earlier one of their task"),
     "task-in-doubt": ("may be of a task under way", "may be of a task under way"),
     "defect": ("made the hub or a connector fail", "made the hub or a connector fail"),
     PARKED: ("only waits for an earlier one of its case", "only wait for an earlier one of their case"),

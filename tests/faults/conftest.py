@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.faults.record import ROOT, Record, Run, now_and_here
+from tests.sites.connector import THIRD_PARTY
 from tests.sites.worker import PARTITIONS, Site, WorkerProcess, broker, workers
 
 MUTANTS = os.pathsep.join(map(str, (Path(__file__).parent / "mutants", ROOT)))
@@ -128,6 +129,14 @@ def start() -> Iterator[Callable[..., WorkerProcess]]:
             return begin(site, environment(failpoints, **told), settings)
 
         yield of
+
+
+@pytest.fixture
+def third_party() -> Iterator[None]:
+    """The connectors of somebody else are installed, such as the taxi firm's."""
+    sys.path.insert(0, str(THIRD_PARTY))
+    yield
+    sys.path.remove(str(THIRD_PARTY))
 
 
 def apply_topics(folder: Path, kafka: str) -> None:

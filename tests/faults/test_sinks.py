@@ -24,6 +24,7 @@ from schemas.envelope import Event
 from schemas.tasks import TaskChanged
 from tests.faults.conftest import environment, eventually
 from tests.faults.effects import judge_sink
+from tests.faults.firm import bookings, ledger
 from tests.faults.kept import Kept, Sampler
 from tests.faults.oracles import dump
 from tests.faults.test_connectors import CLASSES, ends
@@ -139,6 +140,10 @@ def sink_of(connector: str, folder: Path, kafka: str, **more: Any) -> Iterator[S
         yield Sink(site)
 
 
+ASLEEP = "sink.intended:5:sleep=10"
+"""Between an instruction's intention and the legacy system, where nothing but a look at what became of it can help."""
+
+
 def zombie(connector: str, target: str, twin: str) -> Any:
     """The fault for one class of target."""
     mark = pytest.mark.fault(
@@ -164,8 +169,7 @@ def test_of_two_sinks_alive_each_instruction_is_carried_out_once_and_in_order(
 ) -> None:
     with sink_of(connector, tmp_path, kafka) as sink:
         sink.ask(6)
-        # Asleep between its intention and the legacy system, where nothing but a look at what became of it can help.
-        first = sink.site.start(environment("sink.intended:5:sleep=10"))
+        first = sink.site.start(environment(ASLEEP))
         eventually(lambda: sink.done() == 4 and sink.unfinished() == 1)
         first.send_signal(signal.SIGSTOP)
         second = sink.site.start(environment())
@@ -178,6 +182,35 @@ def test_of_two_sinks_alive_each_instruction_is_carried_out_once_and_in_order(
         assert second.poll() is None
         sink.is_right()
         seen(f"{connector}: {len(sink.wanted)} cases, {3 * len(sink.wanted)} instructions")
+
+
+@pytest.mark.long
+@pytest.mark.fault(
+    "T09",
+    "class D: a sink stopped with an instruction in hand; another takes its place and goes on; the first wakes up",
+    invariants="I2",
+    oracle="O2 O3",
+    twins=("zombies-write",),
+)
+def test_of_two_sinks_alive_no_trip_is_booked_twice_and_none_is_in_doubt(
+    tmp_path: Path, kafka: str, third_party: None, seen: Callable[[str], None]
+) -> None:
+    with ConnectorSite(tmp_path, kafka, PARTITIONS, "taxi_firm", IDLE) as site:
+        begin_now(kafka, site.name, site.tasks_topic, PARTITIONS)
+        asked = site.ask(8)
+        first = site.start(environment(ASLEEP))
+        eventually(lambda: sorted(ledger(tmp_path).values()) == ["applied"] * 4 + ["intent"])
+        first.send_signal(signal.SIGSTOP)
+        second = site.start(environment())
+        eventually(lambda: len(ledger(tmp_path)) == 8 and set(ledger(tmp_path).values()) == {"applied"})
+        first.send_signal(signal.SIGCONT)
+        assert first.wait(90) == 75, "it must find that another has taken its place"
+        asked += site.ask(4)
+        eventually(lambda: len(ledger(tmp_path)) == 12 and set(ledger(tmp_path).values()) == {"applied"})
+        assert second.poll() is None
+
+    assert bookings(tmp_path / "legacy") == {each.partitionkey: 1 for each in asked}
+    seen(f"taxi_firm: {len(asked)} trips, each booked once")
 
 
 class Target:

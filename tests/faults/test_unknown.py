@@ -1,19 +1,17 @@
 """Faults of a system that keeps no key of ours and cannot be searched: what is lost is said, and nothing is done twice."""
 
-import sqlite3
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from connectors.sdk.simulation import BackOffice
 from tests.faults.conftest import environment, eventually
+from tests.faults.firm import bookings, ledger
 from tests.faults.oracles import dump
 from tests.faults.test_connectors import ends, statuses
-from tests.sites.connector import THIRD_PARTY, ConnectorSite, begin_now
+from tests.sites.connector import ConnectorSite, begin_now
 from tests.sites.council import Council
 from tests.sites.worker import PARTITIONS, Site
 
@@ -23,25 +21,7 @@ RESET_UNREAD, RESET_BOOKED, SILENT = "reset-unread", "reset-booked", "silent"
 """What the firm does with the next form, as its simulator calls it."""
 
 
-@pytest.fixture(autouse=True)
-def third_party() -> Iterator[None]:
-    """The taxi firm's connector is installed."""
-    sys.path.insert(0, str(THIRD_PARTY))
-    yield
-    sys.path.remove(str(THIRD_PARTY))
-
-
-def bookings(folder: Path) -> Counter[str]:
-    """How often the firm booked a trip, by case: its own journal, written by a trigger."""
-    with closing(sqlite3.connect(f"file:{folder / 'book.db'}?mode=ro", uri=True, timeout=30)) as book:
-        rows = book.execute("SELECT remark FROM journal WHERE what = 'booked'").fetchall()
-    return Counter(remark.removeprefix("Council case ") for (remark,) in rows)
-
-
-def ledger(folder: Path) -> dict[str, str]:
-    """The state of every instruction in a connector's ledger, by effect key."""
-    with closing(sqlite3.connect(f"file:{folder / 'edge.db'}?mode=ro", uri=True, timeout=30)) as memory:
-        return dict(memory.execute("SELECT effect_key, state FROM effects").fetchall())
+pytestmark = pytest.mark.usefixtures("third_party")
 
 
 @pytest.mark.fault(

@@ -155,6 +155,40 @@ def test_a_memory_that_lost_a_table_or_column_while_it_ran_does_not_pass_for_one
     engine.dispose()
 
 
+def test_what_a_later_process_has_in_hand_no_earlier_one_takes_or_moves(memory: EdgeMemory, database_url: str) -> None:
+    engine = open_engine(database_url, "universal_housing")
+    later = EdgeMemory(engine, "universal_housing")
+    begin(memory, "from before processes had numbers")
+    memory.take_over()
+    for key in ("a", "b"):
+        begin(memory, key)
+    memory.send("b", 2000)
+
+    later.take_over()
+    for key in ("a", "b", "from before processes had numbers"):
+        begin(later, key)
+    begin(later, "c")
+
+    receipt = Receipt(status=TaskStatus.ACCEPTED)
+    for act in (
+        lambda: memory.still_ours("a"),
+        lambda: memory.send("a", 3000),
+        lambda: memory.not_sent("b"),
+        lambda: memory.doubt("b", "no answer", 3000),
+        lambda: memory.finish("a", receipt, 3000),
+        lambda: memory.set_aside("a"),
+        lambda: begin(memory, "c"),
+    ):
+        with pytest.raises(RestartMe, match="taken this one's place"):
+            act()
+    assert later.finish("a", receipt, 4000).receipt == receipt
+    with pytest.raises(RestartMe):
+        later.finish("a", Receipt(status=TaskStatus.REJECTED), 5000)
+    later.doubt("b", "no answer", 4000)
+    assert later.unanswered() == 1
+    engine.dispose()
+
+
 def test_an_outcome_without_an_intention_is_a_defect(memory: EdgeMemory) -> None:
     with pytest.raises(LookupError, match="begin"):
         memory.finish("a", Receipt(status=TaskStatus.ACCEPTED), 3000)

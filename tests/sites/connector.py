@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from typing import Any, Self
 from uuid import UUID, uuid4
 
 import httpx
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from connectors.sdk.manifest import Manifest, manifest_of
 from connectors.sdk.rehearsal import Running
@@ -43,8 +44,20 @@ def begin_now(kafka: str, connector: str, topic: str, partitions: int) -> None:
     """A connector that has not run yet does not take up what was asked for before it was there."""
     with closing(Consumer({"bootstrap.servers": kafka, "group.id": f"connector-{connector}", "log_level": 0})) as group:
         parts = [TopicPartition(topic, number) for number in range(partitions)]
-        ends = [TopicPartition(topic, each.partition, group.get_watermark_offsets(each, 30)[1]) for each in parts]
+        ends = [TopicPartition(topic, each.partition, _end(group, each)) for each in parts]
         group.commit(offsets=ends, asynchronous=False)
+
+
+def _end(group: Consumer, part: TopicPartition) -> int:
+    """The next offset of a partition, which may be so new that it has no leader yet."""
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            return int(group.get_watermark_offsets(part, 30)[1])
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 class ConnectorSite:

@@ -126,17 +126,6 @@ class Receiver:
         """Topic and partition of all that is this member's now."""
         return frozenset((part.topic, part.partition) for part in self._consumer.assignment())
 
-    def behind(self) -> int:
-        """How many records of this member's partitions it was not given yet, as far as Kafka has told it."""
-        ends = ((part, self._consumer.highwater(part)) for part in self._consumer.assignment())
-        return sum(max(0, end - self._position(part)) for part, end in ends if end is not None)
-
-    def _position(self, part: Any) -> int:
-        try:
-            return int(self._consumer.position(part, timeout_ms=0))
-        except KafkaError:
-            return 1 << 62  # not known, so nothing is known to wait
-
     def commit(self, done: Iterable[Place]) -> bool:
         """Say that everything up to these places is done with; False where the group has moved on and it counts for nothing."""
         offsets: dict[Any, Any] = {}

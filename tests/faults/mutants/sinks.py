@@ -8,9 +8,9 @@ from tests.faults.mutants.swapping import swap
 
 def sinks_swallow_failures() -> None:
     """An instruction that cannot be read is passed over without a dead letter."""
-    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+    from hub.edge import sidings  # noqa: PLC0415 - as above
 
-    swap(sink_runner.SinkRunner, "_set_aside", lambda *_: None)
+    swap(sidings.Sidings, "set_aside", lambda *_: None)
 
 
 def ledger_without_intent() -> None:
@@ -49,9 +49,14 @@ def file_names_are_drawn() -> None:
 
 def zombies_write() -> None:
     """A process that wakes up where its successor has been goes on with what it had in hand."""
-    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+    from hub.edge import memory  # noqa: PLC0415 - as above
 
-    swap(sink_runner.SinkRunner, "_is_still_ours", lambda *_: None)
+    def carelessly(self: Any, connection: Any, effect_key: str, _states: Any, **values: Any) -> Any:
+        self._change(connection, [effect_key], **values)
+        return self._known(connection, effect_key)
+
+    swap(memory.EdgeMemory, "still_ours", lambda *_: None)
+    swap(memory.EdgeMemory, "_move", carelessly)
 
 
 def zombies_write_without_a_ledger() -> None:
@@ -83,9 +88,9 @@ def everything_is_taken() -> None:
 
 def nothing_is_retried() -> None:
     """A sink takes a system that is away for a defect of its connector, and sets the instruction aside."""
-    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+    from hub.edge import again  # noqa: PLC0415 - as above
 
-    swap(sink_runner, "RetryLater", type("Never", (Exception,), {}))
+    swap(again, "RetryLater", type("Never", (Exception,), {}))
 
 
 def trouble_is_passed_over() -> None:
@@ -107,15 +112,9 @@ def trouble_is_passed_over() -> None:
 
 def class_d_is_tried_again() -> None:
     """What a system of class D did not answer is applied again, as if it wrote nothing twice."""
-    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+    from hub.edge import again, sink_runner  # noqa: PLC0415 - as above
 
-    carry_out = sink_runner.SinkRunner._carry_out
-
-    def blindly(self: Any, *arguments: Any) -> Any:
-        self._once = None
-        return carry_out(self, *arguments)
-
-    swap(sink_runner.SinkRunner, "_carry_out", blindly)
+    swap(sink_runner, "ApplyOnce", again.ApplyAgain)
 
 
 def sent_is_taken_for_an_intention() -> None:

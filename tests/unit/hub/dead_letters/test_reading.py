@@ -134,3 +134,12 @@ def test_a_masked_record_shows_its_shape_and_nothing_of_what_it_says() -> None:
     assert '"steps": "(number)"' in shown
     assert masked(b"\xff\xfe") == "2 bytes that are not JSON"
     assert masked(None) == "empty"
+
+
+def test_what_has_only_waited_for_an_earlier_instruction_was_never_tried() -> None:
+    waits = dead_letter(
+        code="waits-for-earlier", reason="", topic="housing-tasks", partition=1, offset=5, component="universal_housing",
+        key=b"key", value=b"{}", attempt=0,
+    )  # fmt: skip
+
+    assert [letter.attempt for letter in open_letters([lying(waits.headers, 0)])] == [0]

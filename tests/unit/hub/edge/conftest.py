@@ -55,6 +55,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
+def successor(edge: Edge, tmp_path: Path) -> Iterator[EdgeMemory]:
+    """The memory of the same connector as another process has it, which takes this one's place from now on."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'edge.db'}", edge.speaker.connector)
+    yield EdgeMemory(engine, edge.speaker.connector)
+    engine.dispose()
+
+
+@pytest.fixture
 def edge(tmp_path: Path, posted: Posted, clock: Clock) -> Iterator[Edge]:
     """What the runners of a housing connector share."""
     engine = open_engine(f"sqlite:///{tmp_path / 'edge.db'}", "register")

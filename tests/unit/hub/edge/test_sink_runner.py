@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
@@ -26,7 +26,9 @@ from connectors.sdk import (
 from hub.dead_letters.rate import Rate
 from hub.edge import sink_runner
 from hub.edge.aside import Aside
-from hub.edge.ledger import Kind, State
+from hub.edge.condition import Mood
+from hub.edge.ledger import Begun, Kind, State
+from hub.edge.memory import EdgeMemory
 from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.sink_runner import SinkRunner
 from hub.edge.source_runner import Edge
@@ -149,9 +151,6 @@ class Topic:
 
     def assigned(self) -> set[tuple[str, int]]:
         return set() if self.given_away else {("housing-tasks", 0)}
-
-    def behind(self) -> int:
-        return 0
 
     def stay(self) -> None:
         """It does."""
@@ -278,15 +277,55 @@ def test_a_task_and_its_change_that_were_set_aside_both_go_in_when_they_are_repl
     assert len(hub.letters()) == 2
 
 
-def test_a_process_that_wakes_up_where_its_successor_has_been_writes_nothing(hub: Hub) -> None:
+def takes_over(successor: EdgeMemory, instruction: Instruction) -> Begun:
+    """Another process starts, and is about to apply an instruction."""
+    successor.take_over()
+    place, data = Place("housing-tasks", 0, 0), instruction.data
+    return successor.begin(
+        instruction.id.hex, case=instruction.partitionkey, task=data.task, kind=Kind.RAISED, place=place, at_ms=0
+    )
+
+
+def carries_out(successor: EdgeMemory, instruction: Instruction) -> None:
+    """Another process starts, and carries an instruction out."""
+    takes_over(successor, instruction)
+    if successor.effect(instruction.id.hex) is not None:
+        successor.finish(instruction.id.hex, Receipt(status=ACCEPTED, reference="00000001"), 0)
+
+
+def test_a_process_that_wakes_up_where_its_successor_has_been_writes_nothing(hub: Hub, successor: EdgeMemory) -> None:
     first = raised()
-    receipt = Receipt(status=ACCEPTED, reference="00000001")
-    hub.making = [lambda: hub.edge.memory.finish(first.id.hex, receipt, 0)]
+    hub.making = [lambda: carries_out(successor, first)]
 
     with pytest.raises(RestartMe, match="taken this one's place"):
         hub.give(first)
 
     assert hub.register.tried == []
+
+
+def test_a_process_whose_successor_is_about_to_write_what_it_looked_for_itself_writes_nothing(
+    hub: Hub, successor: EdgeMemory
+) -> None:
+    first = raised()
+    hub.register.before_write = [went_silent()]
+    hub.register.when_looking = [lambda: takes_over(successor, first)]
+
+    with pytest.raises(RestartMe, match="taken this one's place"):
+        hub.give(first)
+
+    assert len(hub.register.tried) == 1
+    assert hub.register.written == {}
+
+
+def test_a_process_that_wakes_up_behind_its_successor_takes_nothing_from_it(hub: Hub, successor: EdgeMemory) -> None:
+    first, second = raised(), raised(task="check-stairs")
+    hub.register.after_write = [lambda: takes_over(successor, second)]
+
+    with pytest.raises(RestartMe, match="taken this one's place"):
+        hub.give(first, second)
+
+    assert [effect.key for effect in hub.register.tried] == [first.id.hex]
+    successor.finish(second.id.hex, Receipt(status=ACCEPTED), 0)
 
 
 def test_a_change_that_is_replayed_before_its_task_waits_again(hub: Hub) -> None:
@@ -305,12 +344,23 @@ def test_a_clock_that_is_put_back_does_not_change_the_order_of_a_tasks_instructi
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(float(10_000 - tick) for tick in range(100))
-    monkeypatch.setattr("hub.edge.sink_runner.time.time", lambda: next(clock))
+    monkeypatch.setattr("hub.edge.legacy.time.time", lambda: next(clock))
 
     hub.give(raised(), withdrawn())
 
     assert [effect.earlier for effect in hub.register.tried] == [None, "00000001"]
     assert hub.said() == [(ACCEPTED, False), (CANCELLED, True)]
+
+
+def test_to_wait_for_an_earlier_instruction_is_no_try_and_nothing_that_stops_a_connector(hub: Hub) -> None:
+    hub.edge = replace(hub.edge, aside=Aside(hub.edge.memory._engine, "register", Rate(1)))
+    changes = [changed(minutes) for minutes in range(1, 6)]
+    hub.register.before_write = [no_code()]
+
+    hub.give(raised(), *changes)
+
+    assert hub.letters() == ["unmapped-code"] + ["waits-for-earlier"] * 5
+    assert [dict(letter.headers)["attempt"] for letter in hub.dead()] == [b"1"] + [b"0"] * 5
 
 
 def test_a_withdrawal_of_what_may_have_been_written_waits_until_that_was_found(hub: Hub) -> None:
@@ -440,7 +490,7 @@ def test_a_connector_whose_session_broke_goes_on_with_a_new_one_and_loses_nothin
 def test_a_connector_that_fails_whatever_it_is_given_rests_and_the_topic_keeps_its_instructions(
     hub: Hub, defect: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    monkeypatch.setattr("hub.edge.legacy.BROKEN_FOR_S", 0.001)
     instructions = [raised(task=f"check-home-{number}") for number in range(10)]
     hub.register.before_write = [*[fails(defect)] * 20, hub.edge.stop.set]
 
@@ -554,7 +604,7 @@ def test_a_refusal_in_more_words_than_a_case_can_be_told_is_a_defect_and_goes_th
 def test_a_connector_that_cannot_be_made_is_made_again_and_its_instructions_wait(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    monkeypatch.setattr("hub.edge.legacy.BROKEN_FOR_S", 0.001)
     first, other = raised(), raised(task="check-stairs")
     hub.making = [fails(OSError("no room for a connection pool"))]
     hub.register.before_write = [no_code()]
@@ -601,6 +651,29 @@ def test_an_instruction_waits_while_the_legacy_system_is_away_and_goes_in_when_i
     assert hub.said() == [(ACCEPTED, False)]
     assert len(hub.register.tried) == 4
     assert hub.topic.committed == 0
+
+
+def test_nothing_is_waited_for_once_an_instruction_is_set_aside_that_the_connector_cannot_translate(hub: Hub) -> None:
+    hub.register.before_write = [fails(RetryLater("The register is away.")), no_code()]
+
+    hub.give(raised())
+
+    assert hub.letters() == ["unmapped-code"]
+    assert hub.edge.conditions.all()["tasks"].mood is Mood.WELL
+
+
+def test_while_the_legacy_system_is_away_everything_that_is_not_in_it_yet_is_said_to_wait(hub: Hub) -> None:
+    said: list[int] = []
+
+    def is_away() -> None:
+        said.append(hub.edge.speech.waiting)
+        raise RetryLater("The register is away.")
+
+    hub.register.before_write = [is_away] * 2
+
+    hub.give(*(raised(task=f"check-home-{number}") for number in range(50)))
+
+    assert said[-1] == 50
 
 
 OTHER = case_reference(NOW, "other")
@@ -859,7 +932,7 @@ def test_while_a_system_is_ill_no_other_instruction_loses_its_certainty(
 def test_a_system_that_never_answers_costs_a_few_their_certainty_and_then_one_after_each_rest(
     opaque: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.edge.sink_runner.BROKEN_FOR_S", 0.001)
+    monkeypatch.setattr("hub.edge.legacy.BROKEN_FOR_S", 0.001)
     opaque.register.after_write = [went_silent()] * 4
 
     with capture_logs() as lines:
@@ -868,3 +941,86 @@ def test_a_system_that_never_answers_costs_a_few_their_certainty_and_then_one_af
     rests = [line["reason"] for line in lines if line["event"] == "stopped; a person should look"]
     assert (len(opaque.doubts()), len(opaque.said())) == (4, 2)
     assert rests[0].startswith("Of the last 3 instructions nobody knows whether they arrived.")
+
+
+def test_a_process_that_wakes_up_where_its_successor_has_sent_an_instruction_does_not_send_it_again(
+    opaque: Hub, successor: EdgeMemory
+) -> None:
+    first = raised()
+    opaque.making = [lambda: carries_out(successor, first)]
+
+    with pytest.raises(RestartMe, match="taken this one's place"):
+        opaque.give(first)
+
+    assert opaque.register.tried == []
+    assert opaque.states("check-home") == [State.APPLIED]
+
+
+def test_what_a_successor_has_said_to_be_unknown_stays_so_though_a_connector_wakes_up_and_says_nothing_left(
+    opaque: Hub, successor: EdgeMemory
+) -> None:
+    first = raised()
+
+    def is_away() -> None:
+        takes_over(successor, first)
+        successor.doubt(first.id.hex, "The process ended.", 0)
+        raise RetryLater("The register is away.")
+
+    opaque.register.before_write = [is_away]
+
+    with pytest.raises(RestartMe, match="taken this one's place"):
+        opaque.give(first)
+
+    assert len(opaque.register.tried) == 1
+    assert opaque.states("check-home") == [State.UNKNOWN]
+
+
+def test_a_system_that_never_answers_is_not_said_to_work_again_after_each_rest(
+    opaque: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.legacy.BROKEN_FOR_S", 0.001)
+    opaque.register.after_write = [went_silent()] * 6
+    instructions = [raised(task=f"check-home-{number}") for number in range(6)]
+
+    opaque.give(*instructions[:4])
+    for each in instructions[4:]:
+        opaque.give(each)
+
+    assert len(opaque.doubts()) == 6
+    assert opaque.edge.conditions.all()["tasks"].mood is Mood.BROKEN
+
+
+def test_a_fresh_process_knows_how_many_in_a_row_have_lost_their_certainty(
+    opaque: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.legacy.BROKEN_FOR_S", 0.001)
+    opaque.register.after_write = [lambda: None, *[went_silent()] * 3]
+    opaque.give(*(raised(task=f"check-home-{number}") for number in range(4)))
+
+    with capture_logs() as lines:
+        opaque.give(raised())
+
+    rests = [line["reason"] for line in lines if line["event"] == "stopped; a person should look"]
+    assert [rest[:51] for rest in rests] == ["Of the last 3 instructions nobody knows whether they"[:51]]
+
+
+def test_what_a_person_has_settled_is_no_reason_for_a_fresh_process_to_rest(opaque: Hub) -> None:
+    instructions = [raised(task=f"check-home-{number}") for number in range(3)]
+    opaque.register.after_write = [went_silent()] * 3
+    opaque.give(*instructions)
+    opaque.give(*(settled(each, COMPLETED) for each in instructions))
+
+    opaque.give(raised())
+
+    assert opaque.said() == [(ACCEPTED, False)]
+    assert opaque.edge.conditions.all()["tasks"].mood is Mood.WELL
+
+
+def test_a_record_that_another_process_has_set_aside_too_lies_there_once(edge: Edge) -> None:
+    ours, theirs = edge.aside.parking("housing-tasks", 0), edge.aside.parking("housing-tasks", 0)
+
+    for each in (ours, theirs):
+        each.park(CASE, 7, 1)
+        edge.aside.keep("housing-tasks", 0, each)
+
+    assert edge.aside.parking("housing-tasks", 0).lying == {CASE: {7}}
