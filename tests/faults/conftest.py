@@ -2,7 +2,7 @@
 
     @fault("T17", "kill -9 of the worker after ...", invariants="I2 I4", oracle="O2 O4", twins=("applied-before-sent",))
 
-`pytest tests/faults --fault-report FILE` writes what was run into a page. HUB_MUTANT in the environment reaches the processes that
+`pytest tests/faults --fault-report FILE` writes what was run into a page; so does the test command with FAULT_REPORT=FILE. HUB_MUTANT in the environment reaches the processes that
 tests start (see `mutants`); `python -m tests.faults.twins` runs every test with each of its twins.
 """
 
@@ -38,7 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     ):
         parser.addoption(f"--fault-{name}", type=int, default=default, metavar="N", help=what)
     parser.addoption("--fault-twins", metavar="FILE", help="write which test has which twins, for tests.faults.twins")
-    parser.addoption("--fault-report", metavar="FILE", help="write the faults that were run into a page")
+    page = os.environ.get("FAULT_REPORT")
+    parser.addoption("--fault-report", default=page, metavar="FILE", help="write the faults that were run into a page")
 
 
 def pytest_configure(config: pytest.Config) -> None:
