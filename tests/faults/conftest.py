@@ -2,8 +2,9 @@
 
     @fault("T17", "kill -9 of the worker after ...", invariants="I2 I4", oracle="O2 O4", twins=("applied-before-sent",))
 
-`pytest tests/faults --fault-report FILE` writes what was run into a page; so does the test command with FAULT_REPORT=FILE. HUB_MUTANT in the environment reaches the processes that
-tests start (see `mutants`); `python -m tests.faults.twins` runs every test with each of its twins.
+`pytest tests/faults --fault-report FILE` writes what was run into a page; so does the test command with FAULT_REPORT=FILE. HUB_MUTANT in
+the environment reaches the processes that tests start (see `mutants`); `python -m tests.faults.twins` runs every test with each of its
+twins.
 """
 
 import json
