@@ -44,8 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Know the markers."""
-    config.addinivalue_line("markers", "long: run by `make faults`, left out of the test command")
+    """Know the marker."""
     config.addinivalue_line("markers", "fault(identifier, what, invariants, oracle, twins): the fault a test injects")
     config.stash[_RUNS] = {}
 

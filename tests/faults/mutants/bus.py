@@ -9,21 +9,21 @@ from tests.faults.mutants.swapping import swap
 
 def ids_are_drawn() -> None:
     """What is sent again after a crash has another id, so nobody knows that it is the same."""
-    from schemas import envelope  # noqa: PLC0415 - in the processes of the test alone
+    from schemas import envelope
 
     swap(envelope, "output_id", lambda _cause, _name: uuid4())
 
 
 def records_have_drawn_ids() -> None:
     """A record that is read again makes another event."""
-    from hub.edge import wrapping  # noqa: PLC0415 - as above
+    from hub.edge import wrapping
 
     swap(wrapping, "record_id", lambda *_: uuid4())
 
 
 def unknown_fields_are_refused() -> None:
     """An event holds what this release knows, and nothing else."""
-    from schemas import envelope  # noqa: PLC0415 - as above
+    from schemas import envelope
 
     # Whatever is defined from here on inherits it: nothing else of the schemas is imported yet.
     for model in (envelope.Message, envelope.Event):
@@ -32,7 +32,7 @@ def unknown_fields_are_refused() -> None:
 
 def topics_take_what_is_compressed() -> None:
     """Kafka measures what a producer sends, and not what a reader finds in it."""
-    from hub import topics  # noqa: PLC0415 - as above
+    from hub import topics
 
     wanted = topics.wanted
 
@@ -47,18 +47,18 @@ def topics_take_what_is_compressed() -> None:
 
 def reasons_hold_values() -> None:
     """The reason of a dead letter shows what stood in the record."""
-    from schemas import topics  # noqa: PLC0415 - as above
+    from schemas import topics
 
     swap(topics.Topic, "_why", lambda _self, value, _error: topics.UnreadableEvent("wrong-data", repr(value)))
 
 
 def reads_uncommitted() -> None:
     """The worker and the sinks take what is on a topic, also where its producer took it back."""
-    from faust.transport.drivers import aiokafka  # noqa: PLC0415 - as above
-    from kafka import KafkaConsumer  # noqa: PLC0415 - as above
+    from faust.transport.drivers import aiokafka
+    from kafka import KafkaConsumer
 
-    from hub.edge.kafka import receiver  # noqa: PLC0415 - as above
-    from hub.routing import transport  # noqa: PLC0415 - as above
+    from hub.edge.kafka import receiver
+    from hub.routing import transport
 
     swap(transport, "ConsumerThread", aiokafka.AIOKafkaConsumerThread)
     swap(receiver, "KafkaConsumer", lambda **more: KafkaConsumer(**more | {"isolation_level": "read_uncommitted"}))
@@ -75,7 +75,7 @@ def one_acknowledgement() -> None:
 
 
 def _producers_are(**other: Any) -> None:
-    from hub.edge.kafka import sender  # noqa: PLC0415 - as above
+    from hub.edge.kafka import sender
 
     producer: Any = vars(sender)["KafkaProducer"]
     swap(sender, "KafkaProducer", lambda **settings: producer(**{**settings, **other}))
@@ -83,14 +83,14 @@ def _producers_are(**other: Any) -> None:
 
 def known_brokers_alone_are_asked() -> None:
     """A worker that has seen a broker alone waits for that one."""
-    from hub.routing import agent  # noqa: PLC0415 - as above
+    from hub.routing import agent
 
     swap(agent, "ask_those_given", lambda: None)
 
 
 def impatient() -> None:
     """A connector takes a wire that is slow for one that is dead."""
-    from hub.edge.kafka import sender  # noqa: PLC0415 - as above
+    from hub.edge.kafka import sender
 
     made: Any = sender.Sender.__init__
     swap(sender.Sender, "__init__", lambda self, *given: made(self, *given, acknowledged_within_s=0.25))

@@ -7,42 +7,42 @@ from tests.faults.mutants.swapping import swap
 
 def replays_forget_where_they_stood() -> None:
     """A record that is sent again does not say where it first stood."""
-    from hub.edge.messages import Outgoing  # noqa: PLC0415 - as above
+    from hub.edge.messages import Outgoing
 
-    again = reading_letter().again
+    again = _reading_letter().again
 
     def forgetful(self: Any) -> Any:
         sent = again(self)
         headers = tuple(each for each in sent.headers if each[0] != "first")
         return Outgoing(sent.topic, sent.key, sent.value, headers)
 
-    swap(reading_letter(), "again", forgetful)
+    swap(_reading_letter(), "again", forgetful)
 
 
-def reading_letter() -> Any:
+def _reading_letter() -> Any:
     """A dead letter as it is read back."""
-    from hub.dead_letters import reading  # noqa: PLC0415 - as above
+    from hub.dead_letters import reading
 
     return reading.Letter
 
 
 def replays_forget_their_attempts() -> None:
     """A record that dies again is as one that dies for the first time."""
-    from hub.routing import share  # noqa: PLC0415 - as above
+    from hub.routing import share
 
     swap(share, "attempts_before", lambda _: 0)
 
 
 def nobody_looks_after_a_replay() -> None:
     """What came for a case while its dead record was sent again is left where it lies."""
-    from hub.dead_letters import desk  # noqa: PLC0415 - as above
+    from hub.dead_letters import desk
 
     swap(desk.Desk, "_follow", lambda *_: None)
 
 
 def refused_letters_are_forgotten() -> None:
     """What Kafka refuses counts as sent."""
-    from hub.routing import publish  # noqa: PLC0415 - as above
+    from hub.routing import publish
 
     send = publish.Publisher._send
 
@@ -57,13 +57,13 @@ def refused_letters_are_forgotten() -> None:
 
 def the_rate_never_stops() -> None:
     """There is always room for another dead letter."""
-    from hub.dead_letters import rate  # noqa: PLC0415 - as above
+    from hub.dead_letters import rate
 
     swap(rate.Rate, "room", lambda _: 10**9)
 
 
 def the_rate_forgets() -> None:
     """A process that starts knows nothing of what was set aside before."""
-    from hub.dead_letters import rate  # noqa: PLC0415 - as above
+    from hub.dead_letters import rate
 
     swap(rate.Rate, "remember", lambda *_: None)

@@ -7,7 +7,7 @@ from tests.faults.mutants.swapping import swap
 
 def unfinished_files_are_broken() -> None:
     """A results file that cannot be used is broken at the first look, though somebody may still be writing it."""
-    from connectors.transport_files import results  # noqa: PLC0415 - as above
+    from connectors.transport_files import results
 
     news = results.Seen.news
 
@@ -19,7 +19,7 @@ def unfinished_files_are_broken() -> None:
 
 def broken_files_are_passed_over() -> None:
     """A results file that cannot be used is read as one without rows."""
-    from connectors.transport_files import results, sheet  # noqa: PLC0415 - as above
+    from connectors.transport_files import results, sheet
 
     read = sheet.read_sheet
 
@@ -34,7 +34,7 @@ def broken_files_are_passed_over() -> None:
 
 def rows_are_not_remembered() -> None:
     """Every row of a file is news, whatever other files said."""
-    from connectors.transport_files import results  # noqa: PLC0415 - as above
+    from connectors.transport_files import results
 
     swap(results, "_repeated", lambda *_: 0)
     swap(results.Seen, "_has_said", lambda *_: False)
@@ -42,7 +42,7 @@ def rows_are_not_remembered() -> None:
 
 def one_bad_row_breaks_its_file() -> None:
     """A file with a row that cannot be used is not used at all."""
-    from connectors.transport_files import results, sheet  # noqa: PLC0415 - as above
+    from connectors.transport_files import results, sheet
 
     read = sheet.read_sheet
 
@@ -58,7 +58,7 @@ def one_bad_row_breaks_its_file() -> None:
 
 def encodings_are_guessed() -> None:
     """What is not in the declared encoding is read in whichever it fits."""
-    from connectors.sdk.encoding import EncodingQuirk, TextLine  # noqa: PLC0415 - as above
+    from connectors.sdk.encoding import EncodingQuirk, TextLine
 
     def guess(_self: Any, file: Any, _what: str) -> list[TextLine]:
         content = file.read()
@@ -79,8 +79,8 @@ def encodings_are_guessed() -> None:
 
 def other_columns_are_set_aside() -> None:
     """A results file with other columns than were agreed is set aside like one that is broken."""
-    from connectors.sdk import ContractBroken  # noqa: PLC0415 - as above
-    from connectors.transport_files import results, sheet  # noqa: PLC0415 - as above
+    from connectors.sdk import ContractBroken
+    from connectors.transport_files import results, sheet
 
     news = results.Seen.news
 
@@ -96,15 +96,15 @@ def other_columns_are_set_aside() -> None:
 
 def a_folder_away_is_a_wrong_setting() -> None:
     """A folder that is not there ends the connector, as if somebody had to edit its settings."""
-    from connectors.sdk import ConfigurationError  # noqa: PLC0415 - as above
-    from connectors.transport_files import client  # noqa: PLC0415 - as above
+    from connectors.sdk import ConfigurationError
+    from connectors.transport_files import client
 
     swap(client, "FolderAway", ConfigurationError)
 
 
 def lines_are_of_any_length() -> None:
     """A line is read to its end, however far that is."""
-    from connectors.sdk import lines  # noqa: PLC0415 - as above
+    from connectors.sdk import lines
 
     read = lines.lines_of
     swap(lines, "lines_of", lambda file: read(file, longest=10**12))

@@ -8,14 +8,14 @@ from tests.faults.mutants.swapping import swap
 
 def sinks_swallow_failures() -> None:
     """An instruction that cannot be read is passed over without a dead letter."""
-    from hub.edge import sidings  # noqa: PLC0415 - as above
+    from hub.edge import sidings
 
     swap(sidings.Sidings, "set_aside", lambda *_: None)
 
 
 def ledger_without_intent() -> None:
     """The ledger holds outcomes alone: an instruction that was in hand when the process died is new, and nobody looks for it."""
-    from hub.edge import ledger, memory  # noqa: PLC0415 - as above
+    from hub.edge import ledger, memory
 
     begin = memory.EdgeMemory.begin
 
@@ -28,7 +28,7 @@ def ledger_without_intent() -> None:
 
 def no_ledger_in_the_target() -> None:
     """The housing database keeps no row of what was written, so each try is the first."""
-    from connectors.universal_housing import ledger  # noqa: PLC0415 - as above
+    from connectors.universal_housing import ledger
 
     swap(ledger, "receipt_of", lambda *_: None)
     swap(ledger, "remember", lambda *_: None)
@@ -36,8 +36,8 @@ def no_ledger_in_the_target() -> None:
 
 def file_names_are_drawn() -> None:
     """Each try of an instruction leaves a file of another name."""
-    from connectors.transport_files import connector  # noqa: PLC0415 - as above
-    from connectors.transport_files.mapping import booking_name  # noqa: PLC0415 - as above
+    from connectors.transport_files import connector
+    from connectors.transport_files.mapping import booking_name
 
     def drawn(*asked: Any) -> str:
         # A name that the depot takes, BK_<18 digits>_<key>.dat, and another one within the second.
@@ -49,7 +49,7 @@ def file_names_are_drawn() -> None:
 
 def zombies_write() -> None:
     """A process that wakes up where its successor has been goes on with what it had in hand."""
-    from hub.edge import memory  # noqa: PLC0415 - as above
+    from hub.edge import memory
 
     def carelessly(self: Any, connection: Any, effect_key: str, _states: Any, **values: Any) -> Any:
         self._change(connection, [effect_key], **values)
@@ -73,7 +73,7 @@ def zombies_write_under_drawn_names() -> None:
 
 def everything_is_taken() -> None:
     """A sink takes all that waits on its topic into its own memory, however slow its system is."""
-    from hub.edge.kafka import receiver  # noqa: PLC0415 - as above
+    from hub.edge.kafka import receiver
 
     poll = receiver.Receiver.poll
 
@@ -88,16 +88,16 @@ def everything_is_taken() -> None:
 
 def nothing_is_retried() -> None:
     """A sink takes a system that is away for a defect of its connector, and sets the instruction aside."""
-    from hub.edge import again  # noqa: PLC0415 - as above
+    from hub.edge import again
 
     swap(again, "RetryLater", type("Never", (Exception,), {}))
 
 
 def trouble_is_passed_over() -> None:
     """A sink whose own memory fails goes on with the next instruction."""
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - as above
+    from sqlalchemy.exc import DBAPIError
 
-    from hub.edge import sink_runner  # noqa: PLC0415 - as above
+    from hub.edge import sink_runner
 
     take = sink_runner.SinkRunner._take
 
@@ -112,14 +112,14 @@ def trouble_is_passed_over() -> None:
 
 def class_d_is_tried_again() -> None:
     """What a system of class D did not answer is applied again, as if it wrote nothing twice."""
-    from hub.edge import again, sink_runner  # noqa: PLC0415 - as above
+    from hub.edge import again, sink_runner
 
     swap(sink_runner, "ApplyOnce", again.ApplyAgain)
 
 
 def sent_is_taken_for_an_intention() -> None:
     """What was on its way to a system of class D when the process died is new to the next one."""
-    from hub.edge import ledger, memory  # noqa: PLC0415 - as above
+    from hub.edge import ledger, memory
 
     begin = memory.EdgeMemory.begin
 
@@ -133,8 +133,8 @@ def sent_is_taken_for_an_intention() -> None:
 
 def doubts_are_kept_to_oneself() -> None:
     """A connector that cannot know what became of an instruction tells nobody."""
-    from hub.edge import sink_runner  # noqa: PLC0415 - as above
-    from hub.edge.ledger import State  # noqa: PLC0415 - as above
+    from hub.edge import sink_runner
+    from hub.edge.ledger import State
 
     report = sink_runner.SinkRunner._report
 
@@ -147,7 +147,7 @@ def doubts_are_kept_to_oneself() -> None:
 
 def files_are_written_under_their_name() -> None:
     """A booking file has its final name from its first byte on."""
-    from connectors.transport_files.client import SftpFolders  # noqa: PLC0415 - as above
+    from connectors.transport_files.client import SftpFolders
 
     async def deliver(self: Any, folder: str, name: str, content: bytes) -> None:
         async with (await self._connected()).open(f"{folder}/{name}", "wb") as file:
@@ -158,8 +158,8 @@ def files_are_written_under_their_name() -> None:
 
 def names_lose_their_letters() -> None:
     """Whatever is not in ASCII is left out of what is written."""
-    from connectors.social_care_soap import mapping as social_care  # noqa: PLC0415 - as above
-    from connectors.transport_files import mapping as transport  # noqa: PLC0415 - as above
+    from connectors.social_care_soap import mapping as social_care
+    from connectors.transport_files import mapping as transport
 
     swap(transport, "plain", lambda text, _encoding: text.encode("ascii", "ignore").decode())
     swap(social_care, "_plain", lambda text: text.encode("ascii", "ignore").decode())
@@ -167,6 +167,6 @@ def names_lose_their_letters() -> None:
 
 def the_past_is_replayed() -> None:
     """A new connector begins with the first task that is kept, whatever its settings say."""
-    from hub.edge.kafka import receiver  # noqa: PLC0415 - as above
+    from hub.edge.kafka import receiver
 
     swap(receiver.Receiver, "_begin", lambda _self: [])

@@ -8,7 +8,7 @@ from tests.faults.mutants.swapping import swap
 
 def checkpoint_first() -> None:
     """A source moves its checkpoint on before its events are safe."""
-    from hub.edge import source_runner  # noqa: PLC0415 - as above
+    from hub.edge import source_runner
 
     take = source_runner.SourceRunner._take
 
@@ -21,8 +21,8 @@ def checkpoint_first() -> None:
 
 def silence_is_no_change() -> None:
     """A feed that answers and has nothing new counts as one that speaks: no data is taken for no change."""
-    from hub.feeds import cadence, pulse  # noqa: PLC0415 - as above
-    from schemas.feeds import FeedState  # noqa: PLC0415 - as above
+    from hub.feeds import cadence, pulse
+    from schemas.feeds import FeedState
 
     judge = cadence.judge
 
@@ -36,14 +36,14 @@ def silence_is_no_change() -> None:
 
 def beats_are_never_overdue() -> None:
     """A feed is as it was last said to be, for ever."""
-    from hub.feeds import board  # noqa: PLC0415 - as above
+    from hub.feeds import board
 
     swap(board, "_OVERDUE_BEATS", 1_000_000)
 
 
 def a_checkpoint_is_two_steps() -> None:
     """A checkpoint is taken away, and the next one written in a transaction of its own."""
-    from hub.edge import memory  # noqa: PLC0415 - as above
+    from hub.edge import memory
 
     put = memory.EdgeMemory._put
 
@@ -58,35 +58,35 @@ def a_checkpoint_is_two_steps() -> None:
 
 def logs_are_not_folded_in() -> None:
     """What SQLite has in the log beside its file stays there alone."""
-    from hub import database  # noqa: PLC0415 - as above
+    from hub import database
 
     swap(database, "_fold_in", lambda *_: None)
 
 
 def damage_has_no_words() -> None:
     """A damaged file is like any other trouble with a database."""
-    from hub import database  # noqa: PLC0415 - as above
+    from hub import database
 
     swap(database, "is_damaged", lambda *_: False)
 
 
 def polls_do_not_look_back() -> None:
     """A poll begins where the one before ended."""
-    from connectors.sdk.quirks import OverlapQuirk  # noqa: PLC0415 - as above
+    from connectors.sdk.quirks import OverlapQuirk
 
     swap(OverlapQuirk, "since", lambda _self, newest: newest)
 
 
 def columns_are_not_looked_at() -> None:
     """The shape of a table is taken for granted."""
-    from connectors.universal_housing.connector import UniversalHousing  # noqa: PLC0415 - as above
+    from connectors.universal_housing.connector import UniversalHousing
 
     swap(UniversalHousing, "_columns", lambda *_: ())
 
 
 def pages_go_by_number() -> None:
     """The pages of the referral service are asked for one after the other, whatever moves between them meanwhile."""
-    from connectors.social_care_soap.client import Casebrook  # noqa: PLC0415 - as above
+    from connectors.social_care_soap.client import Casebrook
 
     ask = Casebrook.referrals_since
 
@@ -98,14 +98,14 @@ def pages_go_by_number() -> None:
         return found, more
 
     swap(Casebrook, "referrals_since", by_number)
-    from connectors.social_care_soap import mapping  # noqa: PLC0415 - as above
+    from connectors.social_care_soap import mapping
 
     swap(mapping, "is_before", lambda *_: False)
 
 
 def repeated_pages_are_followed() -> None:
     """Pages are asked for as long as the referral service says that there are more."""
-    from connectors.social_care_soap import connector, mapping  # noqa: PLC0415 - as above
+    from connectors.social_care_soap import connector, mapping
 
     swap(connector, "_PAGES_OF_OLD", 1_000_000_000)
     swap(mapping, "is_before", lambda *_: False)
@@ -113,14 +113,14 @@ def repeated_pages_are_followed() -> None:
 
 def tripwire_is_off() -> None:
     """An extract is taken for what it says, however few rows it has."""
-    from hub.edge import full_extracts  # noqa: PLC0415 - as above
+    from hub.edge import full_extracts
 
     swap(full_extracts.FullExtracts, "_too_different", lambda *_: "")
 
 
 def news_is_forgotten_first() -> None:
     """What an extract's page says is forgotten before it is safe on its topic."""
-    from hub.edge import extracts  # noqa: PLC0415 - as above
+    from hub.edge import extracts
 
     news = extracts.Extracts.news
 
@@ -135,7 +135,7 @@ def news_is_forgotten_first() -> None:
 
 def extracts_begin_anew() -> None:
     """An extract that a crash cut short is dropped, and the next one is read."""
-    from hub.edge import full_extracts  # noqa: PLC0415 - as above
+    from hub.edge import full_extracts
 
     def dropped(self: Any) -> None:
         while (pending := self._memory.pending()) is not None:
@@ -146,7 +146,7 @@ def extracts_begin_anew() -> None:
 
 def extracts_are_held_whole() -> None:
     """All rows of an extract are read before the first is remembered."""
-    from hub.edge import full_extracts  # noqa: PLC0415 - as above
+    from hub.edge import full_extracts
 
     rows_of = full_extracts._extract
 

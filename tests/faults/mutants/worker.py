@@ -9,7 +9,7 @@ from tests.faults.mutants.swapping import swap
 
 def deadlines_are_drawn() -> None:
     """A deadline is another event each time it is published, and two workers look at once."""
-    from hub.routing import deadlines  # noqa: PLC0415 - as above
+    from hub.routing import deadlines
 
     publish = deadlines.DeadlineTimer._publish
 
@@ -22,7 +22,7 @@ def deadlines_are_drawn() -> None:
 
 def applied_before_sent() -> None:
     """The worker writes a round without waiting until its outputs are acknowledged."""
-    from hub.routing import publish, round  # noqa: A004, PLC0415 - as above
+    from hub.routing import publish, round
 
     send, finish = publish.Publisher.send, round.Rounds._finish
 
@@ -48,44 +48,44 @@ def applied_before_sent() -> None:
 
 def cases_are_forgotten() -> None:
     """Every event is the first that the worker hears of its case."""
-    from hub.routing import round  # noqa: A004, PLC0415 - as above
-    from hub.routing.share import route  # noqa: PLC0415 - as above
+    from hub.routing import round
+    from hub.routing.share import route
 
     swap(round, "route", lambda partition, old, records, _bodies, **more: route(partition, old, records, {}, **more))
 
 
 def failures_are_swallowed() -> None:
     """A record on which the hub fails is passed over without a dead letter, as Faust does by itself."""
-    from hub.routing import share  # noqa: PLC0415 - as above
+    from hub.routing import share
 
     swap(share, "_set_aside", lambda *_: None)
 
 
 def parked_cases_flow() -> None:
     """Nothing waits for a record of its case that died."""
-    from hub.dead_letters import parking  # noqa: PLC0415 - as above
+    from hub.dead_letters import parking
 
     swap(parking.Parking, "waits_for", lambda *_: None)
 
 
 def parking_is_not_written() -> None:
     """The worker's memory does not know what lies among the dead letters."""
-    from hub.memory import sqlite  # noqa: PLC0415 - as above
+    from hub.memory import sqlite
 
     swap(sqlite.SqliteStore, "_write_dead_letters", lambda *_: None)
 
 
 def offsets_outrun_the_memory() -> None:
     """Kafka is told of what was fetched, as is usual, and not of what the memory holds."""
-    from hub.memory.store import Partition  # noqa: PLC0415 - as above
-    from hub.routing import transport  # noqa: PLC0415 - as above
+    from hub.memory.store import Partition
+    from hub.routing import transport
 
     swap(transport.Consumer, "_new_offset", lambda self, tp: self.end_of(Partition(*tp)) or None)
 
 
 def deadlines_come_early() -> None:
     """A deadline is raised up to a day before it has passed."""
-    from hub.memory import postgresql, sqlite  # noqa: PLC0415 - as above
+    from hub.memory import postgresql, sqlite
 
     for store in (sqlite.SqliteStore, postgresql.PostgresqlStore):
         due = store.due
@@ -98,8 +98,8 @@ def deadlines_come_early() -> None:
 
 def partitions_are_not_counted() -> None:
     """The worker takes its topics as they are."""
-    from hub import topics  # noqa: PLC0415 - as above
-    from hub.routing import round  # noqa: A004, PLC0415 - as above
+    from hub import topics
+    from hub.routing import round
 
     swap(topics, "check", lambda *_: None)
     swap(round, "_beyond", lambda *_: [])
@@ -107,8 +107,8 @@ def partitions_are_not_counted() -> None:
 
 def fetched_is_applied() -> None:
     """The position moves on when records are there, as a consumer's does that commits by itself."""
-    from hub.memory.store import Advance  # noqa: PLC0415 - as above
-    from hub.routing import round  # noqa: A004, PLC0415 - as above
+    from hub.memory.store import Advance
+    from hub.routing import round
 
     run = round.Rounds.run
 
@@ -122,7 +122,7 @@ def fetched_is_applied() -> None:
 
 def nobody_is_fenced() -> None:
     """A worker writes a position whatever stands there now."""
-    from hub.memory import postgresql  # noqa: PLC0415 - as above
+    from hub.memory import postgresql
 
     def move(self: Any, sql: Any, advance: Any) -> bool:
         query = "UPDATE progress SET next_offset=%s WHERE app=%s AND topic=%s AND part=%s"
@@ -134,21 +134,21 @@ def nobody_is_fenced() -> None:
 
 def the_watchdog_sleeps() -> None:
     """Nobody looks whether the process still does anything."""
-    from hub.health import watchdog  # noqa: PLC0415 - as above
+    from hub.health import watchdog
 
     swap(watchdog.Watchdog, "start", lambda _self: None)
 
 
 def the_workers_clock_decides() -> None:
     """Each worker raises what is due by its own clock, right or wrong."""
-    from hub.memory import postgresql  # noqa: PLC0415 - as above
+    from hub.memory import postgresql
 
     swap(postgresql, "_DUE", postgresql._DUE.replace("least(", "greatest("))
 
 
 def settings_pass_unread() -> None:
     """What is wrong in a settings file counts as not said."""
-    from pydantic import BaseModel, ValidationError  # noqa: PLC0415 - as above
+    from pydantic import BaseModel, ValidationError
 
     validate: Any = vars(BaseModel)["model_validate"].__func__
 
