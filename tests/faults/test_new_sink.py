@@ -9,8 +9,10 @@ import pytest
 
 from tests.faults.conftest import environment, eventually
 from tests.faults.oracles import dump
-from tests.faults.test_connectors import IDLE, all_of, ends, site_of
+from tests.faults.test_connectors import IDLE, all_of, ends
 from tests.oracle import legacy
+from tests.sites.connector import ConnectorSite
+from tests.sites.worker import PARTITIONS
 
 ASKED = 12
 
@@ -26,7 +28,7 @@ ASKED = 12
 def test_a_new_sink_that_begins_at_a_date_does_what_was_asked_since_and_nothing_else(
     tmp_path: Path, kafka: str, seen: Callable[[str], None]
 ) -> None:
-    with site_of("universal_housing", tmp_path, kafka, IDLE) as site:
+    with ConnectorSite(tmp_path, kafka, PARTITIONS, "universal_housing", IDLE, begins_now=False) as site:
         begin = ends(kafka, "case-events")
         before = [event.id.hex for event in site.ask(ASKED)]
         since = datetime.now(UTC)

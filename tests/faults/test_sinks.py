@@ -29,7 +29,7 @@ from tests.faults.kept import Kept, Sampler
 from tests.faults.oracles import dump
 from tests.faults.test_connectors import CLASSES, ends
 from tests.oracle import legacy
-from tests.sites.connector import ConnectorSite, begin_now
+from tests.sites.connector import ConnectorSite
 from tests.sites.worker import PARTITIONS
 
 IDLE = BackOffice(accept_s=1e9)
@@ -136,7 +136,6 @@ def sink_of(connector: str, folder: Path, kafka: str, **more: Any) -> Iterator[S
     """A sink with nothing of earlier tests before it."""
     folder.mkdir(exist_ok=True)
     with ConnectorSite(folder, kafka, PARTITIONS, connector, IDLE, **more) as site:
-        begin_now(kafka, site.name, site.tasks_topic, PARTITIONS)
         yield Sink(site)
 
 
@@ -196,7 +195,6 @@ def test_of_two_sinks_alive_no_trip_is_booked_twice_and_none_is_in_doubt(
     tmp_path: Path, kafka: str, third_party: None, seen: Callable[[str], None]
 ) -> None:
     with ConnectorSite(tmp_path, kafka, PARTITIONS, "taxi_firm", IDLE) as site:
-        begin_now(kafka, site.name, site.tasks_topic, PARTITIONS)
         asked = site.ask(8)
         first = site.start(environment(ASLEEP))
         eventually(lambda: sorted(ledger(tmp_path).values()) == ["applied"] * 4 + ["intent"])

@@ -11,7 +11,7 @@ from tests.faults.conftest import environment, eventually
 from tests.faults.firm import bookings, ledger
 from tests.faults.oracles import dump
 from tests.faults.test_connectors import ends, statuses
-from tests.sites.connector import ConnectorSite, begin_now
+from tests.sites.connector import ConnectorSite
 from tests.sites.council import Council
 from tests.sites.worker import PARTITIONS, Site
 
@@ -35,7 +35,6 @@ def test_a_sink_killed_at_every_step_books_no_trip_twice_and_says_which_are_in_d
     tmp_path: Path, kafka: str, seen: Callable[[str], None]
 ) -> None:
     with ConnectorSite(tmp_path, kafka, PARTITIONS, "taxi_firm", IDLE) as site:
-        begin_now(kafka, site.name, site.tasks_topic, PARTITIONS)
         begin = ends(kafka, "case-events")
         asked = []
         for step in STEPS:

@@ -70,6 +70,7 @@ class ConnectorSite:
         connector: name of its entry point.
         office: how the simulated back office behaves.
         given: the address that the connector is given, where it is not the one that the test uses.
+        begins_now: whether it leaves alone what was asked before it was there, by other tests for instance.
         simulated: what else its simulator is told.
     """
 
@@ -82,6 +83,7 @@ class ConnectorSite:
         office: BackOffice,
         *,
         given: str | None = None,
+        begins_now: bool = True,
         **simulated: Any,
     ) -> None:
         self.folder, self.kafka, self._given = folder, kafka, given or kafka
@@ -96,6 +98,8 @@ class ConnectorSite:
         self._partitions, self._connector = partitions, connector
         self._processes: list[subprocess.Popen[bytes]] = []
         self._asked = 0
+        if begins_now and self.manifest.tasks:
+            begin_now(kafka, self.name, self.tasks_topic, partitions)
         self.write_settings({})
 
     @property
