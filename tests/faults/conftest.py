@@ -27,13 +27,16 @@ MUTANTS = os.pathsep.join(map(str, (Path(__file__).parent / "mutants", ROOT)))
 """Where Python finds `sitecustomize` by itself, and what it imports."""
 
 
+SHORT_RUN = 1_500
+"""Events of the longer run where no more are asked for."""
+
 _RUNS = pytest.StashKey[dict[str, Run]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--fault-report FILE`, `--fault-twins FILE`, and how long the longer run is."""
     for name, default, what in (
-        ("events", 1_500, "of the longer run"),
+        ("events", SHORT_RUN, "of the longer run"),
         ("kills", 2, "at least so many, in the longer run"),
         ("seed", 1, "of the nemesis"),
     ):
@@ -59,9 +62,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if marker is None:
             raise pytest.UsageError(f"{item.nodeid}: say which fault it is about, with @pytest.mark.fault.")
         identifier, what = marker.args
+        events = config.getoption("--fault-events")
+        # The longer run at full length has a row of its own beside the short one that every check makes.
+        size = f" {events}" if item.path.name == "test_long.py" and events != SHORT_RUN else ""
         named = marker.kwargs
         config.stash[_RUNS][item.nodeid] = Run(
-            identifier, what, named["invariants"], named["oracle"], tuple(named.get("twins", ())), item.nodeid
+            identifier, what, named["invariants"], named["oracle"], tuple(named.get("twins", ())), item.nodeid + size
         )
 
 

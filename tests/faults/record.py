@@ -85,7 +85,7 @@ class Record:
                     run.result, run.seen, run.at = before.result, before.seen, before.at
             self.by_test[run.test] = run
         if known:
-            self.by_test = {test: run for test, run in self.by_test.items() if test in known}
+            self.by_test = {test: run for test, run in self.by_test.items() if test.partition(" ")[0] in known}
 
     def note_twin(self, test: str, twin: str, how: str) -> None:
         """How a twin ended."""
