@@ -135,7 +135,7 @@ class FullExtracts:
             self._memory.accept(taken, before)
             reach(Failpoint.EXTRACT_ACCEPTED)
         while records := self._memory.news(taken, _SAID_TOGETHER):
-            yield Page(tuple(records), lambda connection, said=records: self._forget(connection, taken, said))  # type: ignore[misc]
+            yield Page(tuple(records), lambda connection, said=records: self._forget(connection, taken, said))  # type: ignore[misc]  # mypy infers no default
             if self._stop.is_set():
                 return
         reach(Failpoint.EXTRACT_SAID)

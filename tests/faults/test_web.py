@@ -84,7 +84,7 @@ def test_one_key_in_fifty_calls_at_once_is_one_request_and_never_another_body(
 ) -> None:
     begin, key = ends(kafka, "case-events"), {"Idempotency-Key": str(uuid4())}
     one, two = door(tmp_path, kafka), door(tmp_path, kafka)
-    other = BODY | {"facts": {**BODY["facts"], "hazardous": True}}  # type: ignore[dict-item]
+    other = BODY | {"facts": {**BODY["facts"], "hazardous": True}}  # type: ignore[dict-item]  # values of many types
 
     with closing(one.start()) as first, closing(two.start()) as second, ThreadPoolExecutor(50) as pool:
         calls = [first, second] * 25

@@ -91,7 +91,7 @@ class Site:
                 break
             self.memory.move_on("jobs", None, learned={}, at_ms=0, also=page.acknowledged)
             pages -= 1
-        found.close()  # type: ignore[attr-defined]
+        found.close()  # type: ignore[attr-defined]  # it is a generator
         self.records += said
         return [(str(record.change), record.key) for record in said]
 
@@ -248,7 +248,7 @@ def test_an_extract_with_a_row_that_cannot_be_read_deletes_nothing_and_the_next_
 
 def test_two_rows_with_one_key_are_no_extract(site: Site) -> None:
     site.system.has({"1": "a"})
-    site.system._rows = lambda *_: iter([Row(key="1", values={}), Row(key="1", values={})])  # type: ignore[method-assign]
+    site.system._rows = lambda *_: iter([Row(key="1", values={}), Row(key="1", values={})])  # type: ignore[method-assign]  # on purpose
 
     with pytest.raises(ContractBroken, match="two rows of night 0 have the same key"):
         site.look()

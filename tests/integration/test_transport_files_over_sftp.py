@@ -252,7 +252,7 @@ def test_a_results_file_that_takes_longer_than_an_answer_may_is_fetched_as_long_
         async with one_at_a_time:
             await asyncio.sleep(0.1)
         asked.append(offset)
-        return bytes(read(server, file, offset, size))  # type: ignore[arg-type]
+        return bytes(read(server, file, offset, size))  # type: ignore[arg-type]  # asyncssh has no types for it
 
     put_results(depot, "RESULTS_20301103_090000.csv", results(*(f"TB{n:06},,TR01,ACC,,,,," for n in range(40_000))))
     monkeypatch.setattr(asyncssh.SFTPServer, "read", slow)

@@ -362,7 +362,7 @@ def test_a_connector_that_cannot_be_made_or_closed_is_made_again(hub: Hub, monke
     monkeypatch.setattr("hub.edge.source_runner.BROKEN_FOR_S", 0.001)
     hub.asked(OURS, ACCEPTED)
     hub.making = [fails(OSError("no room")), lambda: None]
-    hub.register.close = fails(OSError("closed already"))  # type: ignore[method-assign]
+    hub.register.close = fails(OSError("closed already"))  # type: ignore[method-assign]  # on purpose
 
     hub.read(fails(OSError("full")), lambda: [job(7001, ref=OURS)])
 
