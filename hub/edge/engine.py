@@ -1,11 +1,12 @@
 """The database of a connector's memory: where the settings name it, how it is opened, and what its errors mean."""
 
-from typing import Any
+import sqlite3
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
 from hub.database import PATIENCE, damaged, is_damaged, is_unmade, make_folder, read_url
+from hub.durable import make_durable
 from hub.edge.tables import metadata
 from hub.errors import ConfigurationError, RestartMe
 
@@ -36,9 +37,8 @@ def open_engine(url: str, connector: str) -> Engine:
     engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")
-    def durable(connection: Any, _record: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-            connection.execute(f"PRAGMA {pragma}")
+    def durable(connection: sqlite3.Connection, _record: object) -> None:
+        make_durable(connection)
 
     return engine
 

@@ -40,6 +40,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from hub.database import PATIENCE, make_folder, make_tables, read_url
+from hub.durable import make_durable
 from hub.failpoints import Failpoint, reach
 from hub.health.http import Health
 from hub.health.outage import Outage
@@ -352,14 +353,10 @@ def _receipts(connection: Connection, keys: Sequence[str]) -> dict[str, Receipt]
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=PATIENCE)
-    engine = create_engine(url, hide_parameters=True)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 10})
 
     @event.listens_for(engine, "connect")
     def durable(connection: sqlite3.Connection, _record: object) -> None:
-        cursor = connection.cursor()
-        # WAL with FULL: a commit is on the disk before it returns, and readers never wait.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        make_durable(connection)
 
     return engine

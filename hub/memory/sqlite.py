@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from operator import itemgetter
 
 from hub.dead_letters.rate import WINDOW_S, Counted
+from hub.durable import make_durable
 from hub.memory.store import Advance, DeadlineRow, Partition, Snapshot
 
 _PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
     # Measured at 600,000 events: half the time per event of the defaults (1,000 pages, 2 MB).
     "PRAGMA wal_autocheckpoint=20000",
     "PRAGMA cache_size=-262144",
@@ -50,6 +49,7 @@ class SqliteStore:
         if self._open is None:
             # Used by one thread at a time, but not by the one that closes it at the end.
             self._open = sqlite3.connect(self._file, timeout=2, isolation_level=None, check_same_thread=False)
+            make_durable(self._open)
             for pragma in _PRAGMAS:
                 self._open.execute(pragma)
         return self._open
