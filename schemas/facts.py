@@ -4,11 +4,11 @@ One closed list, so that one word means one thing everywhere. A journey names fa
 names (`Facts.only`), and a department's answers come back in the same words. A new fact is a new field here, with its tag.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import time
 from enum import StrEnum
 from types import UnionType
-from typing import Annotated, Any, Self, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 from unicodedata import category
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -128,17 +128,6 @@ class Facts(Message):
     evidence_found: Annotated[bool | None, Privacy.NONE] = None
     """Whether something in the waste names who left it."""
 
-    def only(self, names: Iterable[str]) -> Self:
-        """These facts and no others: what a department needs to know.
-
-        Of a protected person the places are left out whatever is asked for, and that they are protected is said whatever is asked for:
-        a department that finds the home in its own records must not act on it.
-        """
-        kept = frozenset(names)
-        if self.protected_address:
-            kept = kept - PLACES | {"protected_address"}
-        return self.model_copy(update={name: None for name in type(self).model_fields if name not in kept})
-
     def known(self) -> dict[str, object]:
         """The facts that are known, by name, as plain JSON values."""
         return self.model_dump(mode="json", exclude_none=True)
@@ -158,6 +147,22 @@ PLACES = frozenset(
     }
 )
 """Facts that say where somebody is, or lead there."""
+
+
+def only(names: Iterable[str], known: Mapping[str, object]) -> dict[str, object]:
+    """These facts and no others: what a department needs to know.
+
+    Of a protected person the places are left out whatever is asked for, and that they are protected is said whatever is asked for:
+    a department that finds the home in its own records must not act on it.
+
+    Args:
+        names: of the facts that are asked for.
+        known: facts by name, as `Facts.known` gives them.
+    """
+    if known.get("protected_address"):
+        names = [*(name for name in names if name not in PLACES), "protected_address"]
+    return {name: known[name] for name in names if name in known}
+
 
 LABELS: dict[str, str] = {name: (field.description or name) for name, field in Facts.model_fields.items()}
 """What each fact is, in a sentence."""

@@ -8,6 +8,7 @@ of the pen is found before anybody looks for a case that does not exist.
 import hashlib
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -57,6 +58,12 @@ def parse_case_reference(raw: object) -> str:
     """
     if not isinstance(raw, str):
         raise InvalidReference("A case reference is text of 16 letters and digits, such as 0TJ9-4QXM-7C2K-VN31.")
+    return _parse(raw)
+
+
+# One record names its case several times, and a case has many records.
+@lru_cache(maxsize=65_536)
+def _parse(raw: str) -> str:
     if _SHAPE.fullmatch(raw):
         text = raw.replace("-", "")
     else:
@@ -79,6 +86,7 @@ CaseReference = Annotated[
 _SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
+@lru_cache(maxsize=1024)
 def _slug(text: str) -> str:
     if not _SLUG.fullmatch(text) or len(text) > 64:
         raise ValueError("lower-case words joined by hyphens, such as check-home (at most 64 characters)")

@@ -17,6 +17,9 @@ FIRST_MOMENTS_YEAR, LAST_MOMENTS_YEAR = 1800, 2199
 
 def _written(raw: Any) -> Any:
     """Refuses a number, or a text that is one: pydantic would count it in seconds from 1970, and nobody who sends it means that."""
+    # Nearly all: a year and a hyphen make no number. To try it as one costs more than all the rest of reading it.
+    if isinstance(raw, datetime) or (isinstance(raw, str) and raw[4:5] == "-" and raw[:4].isdecimal()):
+        return raw
     try:
         float(raw)
     except (TypeError, ValueError):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, time
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -66,7 +67,11 @@ class Condition:
 
     def holds(self, facts: Mapping[str, object]) -> bool:
         """Whether it is true of these facts (JSON values by name). A fact that is not known makes it false, never an error."""
-        return self.facts <= facts.keys() and _value(self.expression, facts) is True
+        return self.facts <= facts.keys() and self._test(facts) is True
+
+    @cached_property
+    def _test(self) -> Callable[[Mapping[str, Any]], Any]:
+        return _compiled(self.expression)
 
 
 def condition(text: str) -> Condition:
@@ -161,26 +166,24 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _value(expression: Expression, facts: Mapping[str, Any]) -> Any:
-    """What an expression comes to; `faults` has seen to it that every step can be taken."""
+def _compiled(expression: Expression) -> Callable[[Mapping[str, Any]], Any]:
+    """What gives an expression's value, given the facts; `faults` has seen to it that every step can be taken."""
     if isinstance(expression, Fact):
-        return facts[expression.name]
-    return expression.value if isinstance(expression, Value) else _holds(expression, facts)
-
-
-def _holds(whole: Part, facts: Mapping[str, Any]) -> bool:
-    values = (_value(part, facts) for part in whole.parts)
-    match whole.sign:
-        case "!":
-            return not next(values)
-        case "&&":
-            return all(values)
-        case "||":
-            return any(values)
-        case "in":
-            return next(values) in list(values)
-        case sign:
-            return bool(_COMPARISONS[sign](*values))
+        return operator.itemgetter(expression.name)
+    if isinstance(expression, Value):
+        return lambda _facts: expression.value
+    parts = [_compiled(part) for part in expression.parts]
+    first, *others = parts
+    tests: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+        "!": lambda facts: not first(facts),
+        "&&": lambda facts: all(part(facts) for part in parts),
+        "||": lambda facts: any(part(facts) for part in parts),
+        "in": lambda facts: first(facts) in [other(facts) for other in others],
+    }
+    if expression.sign in tests:
+        return tests[expression.sign]
+    compare = _COMPARISONS[expression.sign]
+    return lambda facts: bool(compare(first(facts), others[0](facts)))
 
 
 def _quoted(value: Any) -> str:

@@ -91,7 +91,14 @@ class Journey:
 
     def told_of(self, change: CaseChange) -> tuple[str, ...]:
         """Who is told of a change, sorted."""
-        return tuple(sorted(who for who, changes in self.tells.items() if change in changes))
+        return self._told_of[change]
+
+    @cached_property
+    def _told_of(self) -> Mapping[CaseChange, tuple[str, ...]]:
+        return {
+            change: tuple(sorted(who for who, changes in self.tells.items() if change in changes))
+            for change in CaseChange
+        }
 
 
 class Journeys:

@@ -110,7 +110,7 @@ class CaseReader:
             if connection is None:
                 return None
             body = connection.execute(select(cases.c.body).where(cases.c.reference == reference)).scalar()
-        return Case.model_validate_json(body) if body is not None else None
+        return Case.read(body) if body is not None else None
 
     def timeline(self, reference: str) -> tuple[Entry, ...]:
         """Every line of a case's timeline, in the order the hub heard of them.
@@ -122,7 +122,7 @@ class CaseReader:
         with self._connection() as connection:
             if connection is None:
                 return ()
-            return tuple(Entry.model_validate_json(body) for body in connection.execute(query).scalars())
+            return tuple(Entry.read(body) for body in connection.execute(query).scalars())
 
     def parked(self, reference: str) -> tuple[int, ...]:
         """When each record of a case that lies among the dead letters was sent (milliseconds since 1970), by its place.
@@ -202,7 +202,7 @@ class CaseReader:
         query = select(cases.c.body).where(IN_DOUBT).order_by(cases.c.uncertain_ms).limit(most)
         with self._connection() as connection:
             bodies = [] if connection is None else connection.execute(query).scalars().all()
-        return tuple(Case.model_validate_json(body) for body in bodies)
+        return tuple(Case.read(body) for body in bodies)
 
     def page(
         self, standing: Standing, department: Department | None, after: str | None, size: int, now_ms: int
@@ -232,7 +232,7 @@ class CaseReader:
         shown = rows[:size]
         more = len(rows) > size
         return CasePage(
-            cases=tuple(Case.model_validate_json(row[0]) for row in shown),
+            cases=tuple(Case.read(row[0]) for row in shown),
             after=(f"{shown[-1][2]}.{shown[-1][1]}" if by_due else str(shown[-1][1])) if more else None,
         )
 

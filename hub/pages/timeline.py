@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from hub.journeys.model import Journey
 from hub.pages.dates import day_and_time, due_by, listed
 from hub.pages.words import CHANNELS, department, fact_title, instruction, task_title
@@ -142,12 +144,11 @@ def _says_no_more(word: StatusHeard, before: StatusHeard) -> bool:
 def _with(kept: Entry, left_out: Entry, reference: str | None) -> Entry:
     """A line, with what only the one that is left out said."""
     reason = left_out.reason if left_out.status == kept.status else None
-    return kept.model_copy(
-        update={
-            "reference": ", ".join(each for each in (kept.reference, reference) if each) or None,
-            "reason": kept.reason or reason,
-            "facts": tuple(sorted({*kept.facts, *left_out.facts})),
-        }
+    return replace(
+        kept,
+        reference=", ".join(each for each in (kept.reference, reference) if each) or None,
+        reason=kept.reason or reason,
+        facts=tuple(sorted({*kept.facts, *left_out.facts})),
     )
 
 

@@ -5,12 +5,15 @@ the events themselves. Everything else of a case is derived from it. What the de
 depends on the order in which things became known, as it must, and is no part of what is true of the case.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+import msgspec
+from msgspec.structs import asdict, replace
 
 from schemas.cases import CaseStatus, Verdict
 from schemas.effects import Found
@@ -18,8 +21,11 @@ from schemas.envelope import Channel, Department
 from schemas.tasks import TaskStatus
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
+class Part(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A piece of a case. Immutable; stored as JSON without what is as it always is.
+
+    Pieces lie in each other and never in a circle, so the garbage collector need not walk through them.
+    """
 
 
 class TaskState(StrEnum):
@@ -40,10 +46,13 @@ class TaskState(StrEnum):
     @property
     def in_hand(self) -> bool:
         """Whether a department has it and owes an answer."""
-        return self in {TaskState.ASKED, TaskState.ACCEPTED, TaskState.IN_PROGRESS}
+        return self in _IN_HAND
 
 
-class RequestHeard(_Part):
+_IN_HAND = frozenset({TaskState.ASKED, TaskState.ACCEPTED, TaskState.IN_PROGRESS})
+
+
+class RequestHeard(Part, frozen=True):
     """The request as it came in."""
 
     request: str
@@ -55,7 +64,7 @@ class RequestHeard(_Part):
     lgsl: int | None = None
 
 
-class KnownFact(_Part):
+class KnownFact(Part, frozen=True):
     """One fact: every value that was given for it, with the moment from which it was said to be true, in the order of the world.
 
     All are kept, for a value that is heard late may come between any two; of two for the same moment the one that sorts last counts.
@@ -87,10 +96,10 @@ class KnownFact(_Part):
         if (at, value) in self.said:
             return self
         said = sorted([*self.said, (at, value)], key=lambda given: (given[0], repr(given[1])))
-        return self.model_copy(update={"said": tuple(said)})
+        return replace(self, said=tuple(said))
 
 
-class StatusHeard(_Part):
+class StatusHeard(Part, frozen=True):
     """The status of a raising that wins over all others heard."""
 
     status: TaskStatus
@@ -107,7 +116,7 @@ class StatusHeard(_Part):
 _ORDER = {status: place for place, status in enumerate(TaskStatus)}
 
 
-class AnswerHeard(_Part):
+class AnswerHeard(Part, frozen=True):
     """What the department made of a change or a withdrawal; of the latest one that it answered."""
 
     revision: int
@@ -127,14 +136,14 @@ class AnswerHeard(_Part):
         return (self.revision, self.withdrawal, self.refused, self.at, _ORDER[self.status], self.reason or "")
 
 
-class ReferenceHeard(_Part):
+class ReferenceHeard(Part, frozen=True):
     """The department's own reference of a raising."""
 
     reference: str
     at: datetime
 
 
-class DecisionHeard(_Part):
+class DecisionHeard(Part, frozen=True):
     """What a person decided about a refused task."""
 
     verdict: Verdict
@@ -147,7 +156,7 @@ def asked(revision: int, *, withdrawal: bool) -> Literal["raised", "changed", "w
     return "withdrawn" if withdrawal else "changed" if revision else "raised"
 
 
-class UncertainHeard(_Part):
+class UncertainHeard(Part, frozen=True):
     """An instruction of which its connector cannot know whether the department has it."""
 
     raising: int
@@ -167,7 +176,7 @@ class UncertainHeard(_Part):
         return asked(self.revision, withdrawal=self.withdrawal)
 
 
-class SettlementHeard(_Part):
+class SettlementHeard(Part, frozen=True):
     """What a person found out about such an instruction."""
 
     revision: int
@@ -182,7 +191,7 @@ class SettlementHeard(_Part):
         return (self.revision, self.at, self.found, self.reference or "", self.by)
 
 
-class RaisingHeard(_Part):
+class RaisingHeard(Part, frozen=True):
     """What was heard of one raising of a task. Each part wins or loses by itself."""
 
     raising: int = 1
@@ -218,6 +227,8 @@ class RaisingHeard(_Part):
     @property
     def in_doubt(self) -> UncertainHeard | None:
         """The first instruction of which nobody knows whether the department has it."""
+        if not self.uncertain:
+            return None
         return next((self.uncertain[each] for each in sorted(self.uncertain) if not self.knows(each)), None)
 
     @property
@@ -257,7 +268,7 @@ class RaisingHeard(_Part):
         return None if over else self.answer
 
 
-class Heard(_Part):
+class Heard(Part, frozen=True, dict=True, gc=True):
     """The join of every event of a case. Equal whatever the order and however often they came."""
 
     request: RequestHeard | None = None
@@ -270,10 +281,10 @@ class Heard(_Part):
     discarded: frozenset[str] = frozenset()
     """Records about the case that could not be read and that a person gave up: where each first stood."""
 
-    @property
-    def values(self) -> dict[str, Any]:
+    @cached_property
+    def values(self) -> Mapping[str, Any]:
         """The facts' values by name."""
-        return {name: fact.value for name, fact in self.facts.items()}
+        return {name: fact.said[-1][1] for name, fact in self.facts.items()}
 
     def latest(self, task: str) -> RaisingHeard | None:
         """The latest raising of a task of which anything was heard."""
@@ -282,16 +293,18 @@ class Heard(_Part):
 
     def refusal(self, task: str) -> AnswerHeard | None:
         """What the department refused to change or stop and still does, of the latest raising first."""
-        raisings = self.raisings.get(task, {})
+        if not (raisings := self.raisings.get(task)):
+            return None
         return next((found for number in sorted(raisings, reverse=True) if (found := raisings[number].refusal)), None)
 
     def in_doubt(self, task: str) -> UncertainHeard | None:
         """The instruction of which nobody knows whether the department has it, of the latest raising first."""
-        raisings = self.raisings.get(task, {})
+        if not (raisings := self.raisings.get(task)):
+            return None
         return next((found for number in sorted(raisings, reverse=True) if (found := raisings[number].in_doubt)), None)
 
 
-class TaskView(_Part):
+class TaskView(Part, frozen=True, kw_only=True):
     """One task as it stands, derived."""
 
     name: str
@@ -314,7 +327,7 @@ class TaskView(_Part):
     """What it was asked or told last, while nobody knows whether it has that: a person has to ask, and everything else waits."""
 
 
-class Told(_Part):
+class Told(Part, frozen=True):
     """What the department of a task was told last: which instruction, and what is in it."""
 
     raising: int = 1
@@ -326,7 +339,7 @@ class Told(_Part):
     """The last uncertain instruction of this raising whose end was known by then; -1: none. See `tell`."""
 
 
-class Case(_Part):
+class Case(Part, frozen=True, kw_only=True):
     """One citizen's request across departments.
 
     Attributes:
@@ -339,6 +352,7 @@ class Case(_Part):
         updated_at: when the hub last heard something new of it.
         told: what each department was told last.
         undoing: tasks not wanted any more whose department has not yet said that it stopped or undid them.
+        rules: by which rules its tasks were derived (`World.rules`).
     """
 
     reference: str
@@ -349,17 +363,32 @@ class Case(_Part):
     status: CaseStatus = CaseStatus.UNKNOWN
     opened_at: datetime
     updated_at: datetime
-    told: dict[str, Told] = Field(default_factory=dict)
+    told: dict[str, Told] = {}
     undoing: tuple[str, ...] = ()
+    rules: str = ""
+
+    @classmethod
+    def read(cls, body: str) -> "Case":
+        """A case from where it is stored.
+
+        Raises:
+            msgspec.MsgspecError: it is none, or of another version of the hub.
+        """
+        return _CASES.decode(body)
+
+    def write(self) -> str:
+        """The case as it is stored."""
+        return _ENCODER.encode(self).decode()
 
     def truth(self) -> dict[str, Any]:
         """The case without the traces of the order in which it was heard: what two histories of the same events must agree on."""
-        return self.model_dump(exclude={"told", "undoing", "updated_at", "opened_at"})
+        traces = {"told", "undoing", "updated_at", "opened_at", "rules"}
+        return {name: value for name, value in asdict(self).items() if name not in traces}
 
     @property
     def next_due(self) -> datetime | None:
         """The earliest due time among tasks in hand."""
-        return min((task.due for task in self.tasks if task.state.in_hand and task.due), default=None)
+        return min([task.due for task in self.tasks if task.due and task.state.in_hand], default=None)
 
     @property
     def undecided(self) -> list[TaskView]:
@@ -370,7 +399,7 @@ class Case(_Part):
     def uncertain(self) -> list[tuple[TaskView, UncertainHeard]]:
         """Tasks of which nobody knows whether the department has what it was asked or told, the longest first."""
         found = [(task, task.uncertain) for task in self.tasks if task.uncertain]
-        return sorted(found, key=lambda each: each[1].at)
+        return sorted(found, key=lambda each: each[1].at) if found else found
 
     @property
     def waiting_on(self) -> tuple[Department, ...]:
@@ -398,7 +427,7 @@ class EntryKind(StrEnum):
     CASE_STATUS = "case-status"
 
 
-class Entry(_Part):
+class Entry(Part, frozen=True, kw_only=True):
     """One line of a case's timeline. `words` of the page are made of it; nothing in it is more private than a task's reason.
 
     Attributes:
@@ -430,3 +459,21 @@ class Entry(_Part):
     by: str | None = None
     due: datetime | None = None
     facts: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, body: str) -> "Entry":
+        """A line from where it is stored.
+
+        Raises:
+            msgspec.MsgspecError: it is none, or of another version of the hub.
+        """
+        return _ENTRIES.decode(body)
+
+    def write(self) -> str:
+        """The line as it is stored."""
+        return _ENCODER.encode(self).decode()
+
+
+_ENCODER = msgspec.json.Encoder()
+_CASES = msgspec.json.Decoder(Case)
+_ENTRIES = msgspec.json.Decoder(Entry)

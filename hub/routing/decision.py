@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from hub.journeys.clocks import Calendar
 from hub.journeys.model import Journeys
@@ -29,18 +30,19 @@ class World:
     calendar: Calendar
     source: str
     """The `source` of events the worker makes: /E06000999/worker."""
+    rules: str = ""
+    """Digest of all that tasks are derived by: journeys, calendar, the code itself. Stored with each case, of which only what something
+    was heard of is then derived anew. Empty: all of it is, every time."""
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """One event to send; its key is the event's `partitionkey`."""
 
     topic: str
     event: Event
 
 
-@dataclass(frozen=True)
-class Deadline:
+class Deadline(NamedTuple):
     """One open deadline of a case."""
 
     task: str

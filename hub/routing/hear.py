@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from hub.routing.case import (
     AnswerHeard,
     DecisionHeard,
@@ -54,7 +56,7 @@ def join(heard: Heard, event: Event) -> Heard:
             )
         case _:
             raise NotForThisHub("not-for-cases", f"{event.type} does not move a case.")
-    return heard.model_copy(update=parts)
+    return replace(heard, **parts)
 
 
 def _request(heard: Heard, event: RequestReceived) -> dict[str, object]:
@@ -106,7 +108,7 @@ def _word(known: RaisingHeard, word: AnswerHeard | StatusHeard, reference: str |
     named = known.reference
     if reference and (named is None or (named.at, named.reference) < (word.at, reference)):
         parts["reference"] = ReferenceHeard(reference=reference, at=word.at)
-    return known.model_copy(update=parts)
+    return replace(known, **parts)
 
 
 def _uncertain(known: RaisingHeard, said: UncertainEffect) -> RaisingHeard:
@@ -125,7 +127,7 @@ def _uncertain(known: RaisingHeard, said: UncertainEffect) -> RaisingHeard:
     if first is not None and (first.at, str(first.effect)) <= (doubt.at, str(doubt.effect)):
         return known
     doubts = known.uncertain | {said.revision: doubt}
-    return _as_found(known.model_copy(update={"uncertain": doubts}), said.revision)
+    return _as_found(replace(known, uncertain=doubts), said.revision)
 
 
 def _settled(known: RaisingHeard, said: SettledEffect, at: datetime) -> RaisingHeard:
@@ -134,7 +136,7 @@ def _settled(known: RaisingHeard, said: SettledEffect, at: datetime) -> RaisingH
     if settlement in known.settlements:
         return known
     settlements = sorted([*known.settlements, settlement], key=lambda each: each.rank)
-    return _as_found(known.model_copy(update={"settlements": tuple(settlements)}), said.revision)
+    return _as_found(replace(known, settlements=tuple(settlements)), said.revision)
 
 
 def _as_found(known: RaisingHeard, revision: int) -> RaisingHeard:
@@ -157,10 +159,12 @@ def _decided(known: RaisingHeard, decided: Decided, at: datetime) -> RaisingHear
     first = known.decision
     if first is not None and (first.at, first.verdict, first.by) <= (at, decided.verdict, decided.by):
         return known
-    return known.model_copy(update={"decision": decision})
+    return replace(known, decision=decision)
 
 
 def _facts(known: dict[str, KnownFact], said: Facts, at: datetime) -> dict[str, KnownFact]:
     """What was said of each fact, with this added."""
+    if not said.model_fields_set:
+        return known
     nothing = KnownFact(said=())
     return known | {name: known.get(name, nothing).joined(at, value) for name, value in said.known().items()}

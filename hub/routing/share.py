@@ -205,7 +205,7 @@ def _apply(share: Share, record: Record, bodies: Mapping[str, str], world: World
         )
     before = share.cases.get(event.partitionkey)
     if before is None and (body := bodies.get(event.partitionkey)) is not None:
-        before = Case.model_validate_json(body)
+        before = Case.read(body)
     if before is None and isinstance(event, RecordDiscarded):
         # Nothing but that record was ever heard of such a case, and there is no case because of it.
         share.outcomes[event.type, "unchanged"] += 1
@@ -222,7 +222,7 @@ def _keep(share: Share, event: Event, decision: Decision) -> None:
     """Add what follows from one event; everything is encoded before the first part of it is added."""
     case = decision.case
     row = row_of(case)
-    lines = [(case.reference, entry.model_dump_json(exclude_defaults=True)) for entry in decision.entries]
+    lines = [(case.reference, entry.write()) for entry in decision.entries]
     sends = [Outgoing.event(o.topic, o.event.partitionkey, o.event.encode()) for o in decision.outputs]
     if decision.deadlines is not None:
         share.deadlines[case.reference] = [
@@ -267,17 +267,18 @@ def _in_line(share: Share, record: Record, partitions: int) -> str | None:
 
 def row_of(case: Case) -> CaseRow:
     """A case as it is stored."""
+    due, uncertain = case.next_due, case.uncertain
     return CaseRow(
         reference=case.reference,
         journey=case.journey,
         status=case.status,
         opened_ms=microseconds(case.opened_at) // 1000,
         updated_ms=microseconds(case.updated_at) // 1000,
-        due_ms=microseconds(case.next_due) // 1000 if case.next_due else None,
+        due_ms=microseconds(due) // 1000 if due else None,
         waiting_on=",".join(case.waiting_on),
-        uncertain=len(case.uncertain),
-        uncertain_ms=microseconds(case.uncertain[0][1].at) // 1000 if case.uncertain else None,
-        body=case.model_dump_json(exclude_defaults=True),
+        uncertain=len(uncertain),
+        uncertain_ms=microseconds(uncertain[0][1].at) // 1000 if uncertain else None,
+        body=case.write(),
     )
 
 

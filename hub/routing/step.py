@@ -10,11 +10,13 @@ makes of it comes back as another event of the case.
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from hub.journeys.model import Journey, Journeys
 from hub.routing.case import Case, Entry, EntryKind, Heard, TaskView
 from hub.routing.decision import Deadline, Decision, NotForThisHub, Output, World
 from hub.routing.hear import join
-from hub.routing.stand import case_status, derive, is_settled
+from hub.routing.stand import case_status, derive, is_settled, known_by, refusals
 from hub.routing.tell import line_of, settle, tell, updates
 from schemas.cases import CaseStatus, CaseUpdated
 from schemas.envelope import Event
@@ -40,29 +42,29 @@ def step(case: Case | None, event: Event, world: World) -> Decision:
     if heard == before.heard:
         return Decision(before)
     journey = _journey(before, heard, world.journeys)
-    after = before.model_copy(update={"heard": heard, "updated_at": max(before.updated_at, event.time)})
+    after = replace(before, heard=heard, updated_at=max(before.updated_at, event.time))
     if journey is None or heard.request is None:
         return Decision(after, entries=(line_of(event, heard, journey),))
 
-    tasks = derive(journey, heard, world.calendar)
-    status = case_status(journey, heard, tasks)
+    refused = refusals(journey, heard)
+    tasks = derive(journey, heard, refused, world.calendar, known_by(before, heard, refused, world.rules))
+    status = case_status(heard, tasks, refused)
     letters = tell(journey, heard, tasks, before.told)
-    changes = updates(journey, before, after.heard, tasks, status)
+    changes = updates(journey, before, heard, tasks, status)
     told = before.told | {letter.task: letter.told for letter in letters}
-    after = after.model_copy(
-        update={
-            "journey": journey.name,
-            "version": journey.version,
-            "tasks": tasks,
-            "status": status,
-            "opened_at": heard.request.at,
-            "told": told,
-            "undoing": tuple(
-                view.name
-                for view in tasks
-                if not view.wanted and not is_settled(journey.by_name[view.name], view, heard, told)
-            ),
-        }
+    undoing = [
+        view.name for view in tasks if not view.wanted and not is_settled(journey.by_name[view.name], view, heard, told)
+    ]
+    after = replace(
+        after,
+        journey=journey.name,
+        version=journey.version,
+        tasks=tasks,
+        status=status,
+        opened_at=heard.request.at,
+        told=told,
+        undoing=tuple(undoing),
+        rules=world.rules,
     )
     outputs = [*settle(event, journey, before.heard, heard, world.source)]
     outputs += [letter.output(event, journey, world.source) for letter in letters]
@@ -119,5 +121,9 @@ def _late_now(tasks: Iterable[TaskView], event: DeadlineExpired) -> bool:
 
 def _deadlines(tasks: Iterable[TaskView]) -> tuple[Deadline, ...]:
     return tuple(
-        Deadline(view.name, view.due) for view in tasks if view.state.in_hand and view.due is not None and not view.late
+        [
+            Deadline(view.name, view.due)
+            for view in tasks
+            if view.due is not None and view.state.in_hand and not view.late
+        ]
     )

@@ -26,7 +26,7 @@ from hub.routing.stand import is_settled
 from schemas.cases import CaseChange, CaseStatus, RecordDiscarded, TaskDecided, Update
 from schemas.effects import EffectSettled, EffectUncertain, SettledTask, TaskSettled
 from schemas.envelope import Department, Event
-from schemas.facts import Facts
+from schemas.facts import Facts, only
 from schemas.requests import RequestAmended, RequestReceived
 from schemas.tasks import (
     DeadlineExpired,
@@ -104,13 +104,12 @@ def tell(journey: Journey, heard: Heard, tasks: tuple[TaskView, ...], told: Mapp
     While nobody knows whether it has one of them, it is told nothing more of that task. What was already on its way behind it is not
     applied either (`hub/edge/history.py`): once it is known, the department is told anew what then holds.
     """
-    known = Facts.model_validate(heard.values)
-    letters = []
+    letters, values = [], heard.values
     for view in tasks:
         plan, last = journey.by_name[view.name], told.get(view.name)
         if not view.wanted or not view.state.in_hand or view.uncertain:
             continue
-        due, facts = view.due, known.only(plan.gives).known()
+        due, facts = view.due, only(plan.gives, values)
         if last is None or last.raising < view.raising:
             if view.state is TaskState.ASKED:
                 letters.append(Letter(EntryKind.TASK_RAISED, view, Told(raising=view.raising, due=due, facts=facts)))
@@ -157,8 +156,10 @@ def _raising_of(task: str, last: Told, heard: Heard) -> RaisingHeard:
 
 def settle(event: Event, journey: Journey, before: Heard, after: Heard, source: str) -> Iterator[Output]:
     """What ledgers are told: every uncertain instruction whose end is known since this event. They stand before any new instruction."""
+    if not (known := [*_known_ends(after)]):
+        return
     knew = {doubt.effect for _, _, doubt in _known_ends(before)} if before.request is not None else set()
-    for task, said, doubt in _known_ends(after):
+    for task, said, doubt in known:
         plan = journey.by_name.get(task)
         if plan is None or doubt.effect in knew:
             continue
@@ -181,7 +182,8 @@ def _known_ends(heard: Heard) -> Iterator[tuple[str, RaisingHeard, UncertainHear
     """Every instruction that was uncertain and is no more, with its task and raising."""
     for task, raisings in heard.raisings.items():
         for said in raisings.values():
-            yield from ((task, said, doubt) for revision, doubt in said.uncertain.items() if said.knows(revision))
+            if said.uncertain:
+                yield from ((task, said, doubt) for revision, doubt in said.uncertain.items() if said.knows(revision))
 
 
 def _refused_to_stop(task: str, heard: Heard) -> bool:
@@ -197,9 +199,10 @@ def updates(
     changes: list[tuple[CaseChange, str | None]] = []
     if before.heard.request is None:
         changes.append((CaseChange.ACCEPTED, None))
-    knew, knows = before.heard.values, heard.values
-    if any(name in knew and knew[name] != knows[name] for name in journey.moves):
-        changes.append((CaseChange.DATE_MOVED, None))
+    if heard.facts is not before.heard.facts:
+        knew, knows = before.heard.values, heard.values
+        if any(name in knew and knew[name] != knows[name] for name in journey.moves):
+            changes.append((CaseChange.DATE_MOVED, None))
     for view in tasks:
         old = was.get(view.name)
         if view.state in _CHANGES and (old is None or old.state is not view.state):

@@ -1,9 +1,21 @@
 """What a worker looks up while it routes, read once at its start."""
 
+import dataclasses
+import hashlib
+import inspect
+import json
+
+from hub.journeys import clocks, language
+from hub.journeys.clocks import Calendar
 from hub.journeys.holidays import load_calendar
 from hub.journeys.load import load_journeys
+from hub.journeys.model import Journeys
+from hub.routing import case, stand
 from hub.routing.step import World
 from hub.settings import HubSettings
+
+_DERIVES = (stand, case, clocks, language)
+"""The modules whose code says how a task stands."""
 
 
 def load_world(settings: HubSettings) -> World:
@@ -12,4 +24,23 @@ def load_world(settings: HubSettings) -> World:
     Raises:
         ConfigurationError: a journey or the bank holidays cannot be used; every problem is listed.
     """
-    return World(load_journeys(settings), load_calendar(settings), source=f"/{settings.council.code}/worker")
+    journeys, calendar = load_journeys(settings), load_calendar(settings)
+    return World(journeys, calendar, source=f"/{settings.council.code}/worker", rules=rules_of(journeys, calendar))
+
+
+def rules_of(journeys: Journeys, calendar: Calendar) -> str:
+    """Digest of all that tasks are derived by: it changes with a journey, a bank holiday, or a release that derives otherwise.
+
+    Args:
+        journeys: all that are known.
+        calendar: the council's working days.
+    """
+    data = [*(dataclasses.asdict(journey) for journey in journeys), dataclasses.asdict(calendar)]
+    digest = hashlib.sha256(json.dumps(data, sort_keys=True, default=_plain).encode())
+    for module in _DERIVES:
+        digest.update(inspect.getsource(module).encode())
+    return digest.hexdigest()[:12]
+
+
+def _plain(value: object) -> object:
+    return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)

@@ -145,10 +145,7 @@ class Story:
             connection.execute(insert(tables.cases), row_of(case)._asdict())
             connection.execute(
                 insert(tables.timeline),
-                [
-                    {"reference": case.reference, "body": entry.model_dump_json(exclude_defaults=True)}
-                    for entry in entries
-                ],
+                [{"reference": case.reference, "body": entry.write()} for entry in entries],
             )
         return case
 

@@ -416,7 +416,7 @@ def routed(folder: Path, refused: str | None = None) -> str:
         "opened_ms": 1,
         "updated_ms": 1,
         "waiting_on": ",".join(case.waiting_on),
-        "body": case.model_dump_json(exclude_defaults=True),
+        "body": case.write(),
     }
     with engine.begin() as connection:
         connection.execute(insert(tables.cases), stands)

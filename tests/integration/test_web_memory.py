@@ -42,15 +42,13 @@ def reader(database_url: str) -> Iterator[CaseReader]:
                 "waiting_on": "housing,transport" if number % 2 else "social-care",
                 "uncertain": 2 if number == 4 else int(number == 1),
                 "uncertain_ms": {1: NOW_MS, 4: NOW_MS - 1}.get(number),
-                "body": case.model_dump_json(exclude_defaults=True),
+                "body": case.write(),
             }
         )
     entries = [Entry(kind=EntryKind.REQUEST_RECEIVED, at=AT, heard_at=AT, event=str(n)) for n in range(3)]
     with engine.begin() as connection:
         connection.execute(insert(tables.cases), rows)
-        connection.execute(
-            insert(tables.timeline), [{"reference": "CASE-1", "body": each.model_dump_json()} for each in entries]
-        )
+        connection.execute(insert(tables.timeline), [{"reference": "CASE-1", "body": each.write()} for each in entries])
     engine.dispose()
     made = CaseReader(database_url)
     yield made

@@ -231,7 +231,7 @@ class Site:
         )
 
     def cases(self) -> dict[str, Case]:
-        return {row.reference: Case.model_validate_json(row.body) for row in self.rows(tables.cases)}
+        return {row.reference: Case.read(row.body) for row in self.rows(tables.cases)}
 
     def close(self) -> None:
         self._reader.close()

@@ -161,7 +161,7 @@ def follow(journey: Journey) -> Case:
     ended = step(begun.case, event(RequestWithdrawn, Withdrawal()), world)
     for output in (*begun.outputs, *ended.outputs):
         output.event.encode()
-    ended.case.model_dump_json()
+    ended.case.write()
     assert mermaid(journey).encode()
     assert ET.fromstring(svg(journey).encode()) is not None
     return ended.case

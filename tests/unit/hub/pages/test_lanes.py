@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hub.journeys.load import SHIPPED, load_files
 from hub.pages.axis import Axis
@@ -93,8 +94,8 @@ def test_a_wait_is_a_gap_up_to_where_the_task_begins_or_the_present() -> None:
 
 def test_a_deadline_that_has_passed_has_another_shape() -> None:
     late = case()
-    overdue = late.tasks[1].model_copy(update={"due": NOW - timedelta(hours=1)})
-    late = late.model_copy(update={"tasks": (late.tasks[0], overdue, late.tasks[2])})
+    overdue = replace(late.tasks[1], due=NOW - timedelta(hours=1))
+    late = replace(late, tasks=(late.tasks[0], overdue, late.tasks[2]))
 
     assert [mark.shape for mark in drawn(late).lanes[1].rows[0].marks] == ["overdue"]
 
@@ -115,9 +116,9 @@ def test_nothing_lies_outside_the_drawing_and_no_lane_on_another(width: float, b
 
 def test_a_case_that_has_ended_has_no_present_and_ends_with_its_last_event() -> None:
     ended = case(CaseStatus.FINISHED)
-    done = ended.tasks[1].model_copy(update={"state": TaskState.COMPLETED})
-    unneeded = ended.tasks[2].model_copy(update={"state": TaskState.NOT_NEEDED})
-    drawing = drawn(ended.model_copy(update={"tasks": (ended.tasks[0], done, unneeded)}))
+    done = replace(ended.tasks[1], state=TaskState.COMPLETED)
+    unneeded = replace(ended.tasks[2], state=TaskState.NOT_NEEDED)
+    drawing = drawn(replace(ended, tasks=(ended.tasks[0], done, unneeded)))
 
     assert drawing.now_x is None
     assert drawing.lanes[1].rows[0].marks[-1].shape == "done"
@@ -127,18 +128,15 @@ def test_a_case_that_has_ended_has_no_present_and_ends_with_its_last_event() -> 
 
 def test_a_task_that_was_asked_for_again_is_drawn_as_it_goes_now() -> None:
     told = case()
-    again = told.tasks[1].model_copy(
-        update={"raising": 2, "state": TaskState.ACCEPTED, "since": START + timedelta(hours=80)}
-    )
-    second = {"raising": 2}
+    again = replace(told.tasks[1], raising=2, state=TaskState.ACCEPTED, since=START + timedelta(hours=80))
     entries = [
         *ENTRIES[3:],
         entry(EntryKind.TASK_STATUS, "assess-care", 60, "cancelled"),
-        entry(EntryKind.TASK_RAISED, "assess-care", 70).model_copy(update=second),
-        entry(EntryKind.TASK_STATUS, "assess-care", 80, "accepted").model_copy(update=second),
+        replace(entry(EntryKind.TASK_RAISED, "assess-care", 70), raising=2),
+        replace(entry(EntryKind.TASK_STATUS, "assess-care", 80, "accepted"), raising=2),
     ]
 
-    drawing = draw(told.model_copy(update={"tasks": (again,)}), entries, JOURNEY, NOW, width=900, beside=True)
+    drawing = draw(replace(told, tasks=(again,)), entries, JOURNEY, NOW, width=900, beside=True)
 
     assert [bar.state for bar in drawing.lanes[0].rows[0].bars] == ["asked", "accepted"]
 
@@ -146,7 +144,7 @@ def test_a_task_that_was_asked_for_again_is_drawn_as_it_goes_now() -> None:
 def test_a_case_that_took_seconds_can_still_be_read() -> None:
     quick = Case(
         reference="x",
-        tasks=(case().tasks[0].model_copy(update={"since": START + timedelta(seconds=2)}),),
+        tasks=(replace(case().tasks[0], since=START + timedelta(seconds=2)),),
         status=CaseStatus.FINISHED,
         opened_at=START,
         updated_at=START,
@@ -229,8 +227,8 @@ def test_there_are_never_more_labels_than_fit(left: float, right: float, most: i
 
 def test_a_task_that_was_due_in_another_year_says_so() -> None:
     late = case()
-    overdue = late.tasks[1].model_copy(update={"due": datetime(1900, 1, 2, 23, 59, tzinfo=UTC)})
-    drawing = drawn(late.model_copy(update={"tasks": (overdue,)}))
+    overdue = replace(late.tasks[1], due=datetime(1900, 1, 2, 23, 59, tzinfo=UTC))
+    drawing = drawn(replace(late, tasks=(overdue,)))
 
     assert drawing.lanes[0].rows[0].label.words == "in progress, overdue since Tue 2 Jan 1900"
 

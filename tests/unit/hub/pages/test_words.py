@@ -1,11 +1,12 @@
 """Sentences about cases: what the contact-centre officer reads aloud."""
 
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pytest
+from msgspec.structs import replace
 
 from hub.journeys.clocks import Calendar
 from hub.journeys.load import SHIPPED, load_files
@@ -63,7 +64,7 @@ CARE_READY = task("assess-care", S, TaskState.COMPLETED)
 TRIP_READY = task("book-transport", T, TaskState.COMPLETED)
 TRIP = task("book-transport", T, TaskState.ACCEPTED, reference="T-1", due=FRIDAY_13)
 REFUSED = task("check-home", H, TaskState.REJECTED, reason="Nobody was at home")
-UNDECIDED = REFUSED.model_copy(update={"undecided": True})
+UNDECIDED = replace(REFUSED, undecided=True)
 DOUBT = UncertainHeard(
     raising=1,
     revision=0,
@@ -75,7 +76,7 @@ DOUBT = UncertainHeard(
     means=TaskStatus.COMPLETED,
 )
 IN_DOUBT = task("book-transport", T, TaskState.ASKED, due=FRIDAY_13, uncertain=DOUBT)
-STOP = DOUBT.model_copy(update={"revision": 1, "withdrawal": True})
+STOP = replace(DOUBT, revision=1, withdrawal=True)
 STOP_IN_DOUBT = task("book-transport", T, TaskState.ACCEPTED, wanted=False, uncertain=STOP)
 
 
@@ -271,7 +272,7 @@ SENTENCES = {
 @pytest.mark.parametrize("name", SENTENCES)
 def test_the_first_line_says_how_the_case_stands(name: str) -> None:
     told, sentence = SENTENCES[name]
-    assert words.first_line(told, replace(discharge(), owner="Head of Testing"), NOW) == sentence
+    assert words.first_line(told, dataclasses.replace(discharge(), owner="Head of Testing"), NOW) == sentence
 
 
 def any_refusal(told: Case) -> bool:
