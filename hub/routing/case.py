@@ -80,9 +80,9 @@ class KnownFact(Part, frozen=True):
     @property
     def at(self) -> datetime:
         """Since when it is so; saying it again is no news."""
-        since, _ = self.said[-1]
+        since, counts = self.said[-1]
         for moment, value in reversed(self.said):
-            if value != self.value:
+            if value != counts:
                 break
             since = moment
         return since

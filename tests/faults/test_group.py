@@ -39,6 +39,12 @@ def growing(site: Site, topic: str) -> Iterator[Callable[[int], None]]:
     eventually(lambda: shows(PARTITIONS))
 
 
+def ended_with(worker: WorkerProcess) -> int:
+    """The code by which it ended by itself."""
+    eventually(lambda: worker.process.poll() is not None)
+    return int(worker.process.returncode)
+
+
 def told_to_kafka(site: Site, partitions: int) -> dict[int, int]:
     """The offsets committed for people's tools; partitions without any are left out."""
     with closing(Consumer({"bootstrap.servers": site.kafka, "group.id": site.group, "log_level": 0})) as kafka:
@@ -65,12 +71,12 @@ def test_on_a_topic_that_has_grown_nothing_is_consumed(site: Site, start: Start,
 
     with growing(site, "case-events") as grow:
         grow(PARTITIONS + 2)
-        first, said = worker.process.wait(90), worker.says_critical()
+        first, said = ended_with(worker), worker.says_critical()
         for request in requests:
             site.send(*request.story()[1:])
         site.sent()
         again = start(site)
-        second = again.process.wait(90)
+        second = ended_with(again)
         assert again.process.stderr is not None
         refused = again.process.stderr.read()
         told = told_to_kafka(site, PARTITIONS + 2)

@@ -162,7 +162,8 @@ def test_a_table_of_another_shape_stops_its_reader_at_that_row_with_the_columns_
             return dump(kafka, TOPIC, begin)
 
         def stopped() -> str:
-            assert process.wait(90) == 78
+            eventually(lambda: process.poll() is not None)
+            assert process.returncode == 78
             return site.last_words()
 
         process = site.start(environment())
