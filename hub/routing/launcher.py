@@ -33,8 +33,8 @@ from schemas.topics import CASE_EVENTS
 _SILENT_S = 10.0
 """A loop that has not answered for so long is reported as not alive."""
 _COLLECT_AFTER = 50_000, 20, 50
-"""How many objects are made between two looks of the garbage collector. A round makes tens of thousands that live until its end and lie in no
-circle; Python's own 700 would walk through them again and again, for a tenth of a worker's time."""
+"""How many objects are made between two looks of the garbage collector. A round makes tens of thousands that live until its end and
+lie in no circle; Python's own 700 would walk through them again and again, for a tenth of a worker's time."""
 
 
 def run(settings: HubSettings) -> int:
