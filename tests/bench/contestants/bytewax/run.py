@@ -27,9 +27,7 @@ def main() -> None:
         return after, [KafkaSinkMessage(send.key, send.value, send.topic, list(send.headers)) for send in sends]
 
     flow = Dataflow("hub")
-    events = op.input(
-        "events", flow, KafkaSource([job.kafka], [SOURCE], add_config={"fetch.queue.backoff.ms": "5"}, batch_size=1000)
-    )
+    events = op.input("events", flow, KafkaSource([job.kafka], [SOURCE], batch_size=1000))
     by_case = op.key_on("case", events, lambda message: message.key.decode())
     sends = op.key_rm("sends", op.stateful_flat_map("decide", by_case, decide))
     producer = {
@@ -43,8 +41,9 @@ def main() -> None:
     op.output("out", sends, KafkaSink([job.kafka], None, producer))
 
     store = job.work / "recovery"
-    store.mkdir()
-    init_db_dir(store, 1)
+    if not store.exists():
+        store.mkdir()
+        init_db_dir(store, 1)
     calm_collector()
     cli_main(flow, epoch_interval=timedelta(seconds=5), recovery_config=RecoveryConfig(store))
 
