@@ -1,11 +1,13 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import java.time.DayOfWeek;
+import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalTime;
-import java.time.OffsetDateTime;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
 
 /** Working days in England and Wales; a clock of days ends with its last day, at 23:59 in London. */
@@ -14,6 +16,7 @@ final class Clocks {
     private static final DateTimeFormatter ISO = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ssXXX");
 
     private final Set<LocalDate> daysOff;
+    private final Map<LocalDate, String> ends = new HashMap<>();
 
     private Clocks(Set<LocalDate> daysOff) {
         this.daysOff = daysOff;
@@ -28,9 +31,9 @@ final class Clocks {
         return new Clocks(found);
     }
 
-    /** So many working days after a moment. */
-    String workingDaysAfter(String moment, int days) {
-        LocalDate day = OffsetDateTime.parse(moment).atZoneSameInstant(LONDON).toLocalDate();
+    /** So many working days after a moment, in microseconds since 1970. */
+    String workingDaysAfter(long moment, int days) {
+        LocalDate day = LocalDate.ofInstant(Instant.ofEpochSecond(Math.floorDiv(moment, 1_000_000L)), LONDON);
         while (!isWorking(day)) {
             day = day.plusDays(1);
         }
@@ -61,7 +64,7 @@ final class Clocks {
         return day.getDayOfWeek().compareTo(DayOfWeek.SATURDAY) < 0 && !daysOff.contains(day);
     }
 
-    private static String endOf(LocalDate day) {
-        return day.atTime(LocalTime.of(23, 59)).atZone(LONDON).format(ISO);
+    private String endOf(LocalDate day) {
+        return ends.computeIfAbsent(day, each -> each.atTime(LocalTime.of(23, 59)).atZone(LONDON).format(ISO));
     }
 }

@@ -3,14 +3,15 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
-import java.util.stream.Stream;
 
 /**
  * The rules of hospital-discharge.v1.yaml for the events of the bench, by hand: a request, and statuses of its tasks in whatever order and however
@@ -25,13 +26,13 @@ final class Journey {
             String request, Map<String, Object> facts, String task, String department, String status, String reference,
             Map<String, Object> answers) {}
 
-    /** A fact, and since when it is so. */
-    record Fact(Object value, String at) {}
+    /** A fact, and since when it is so; moments are microseconds since 1970. */
+    record Fact(Object value, long at) {}
 
     /** What a department said last of a task, what it was told last, and how the task stands. */
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    record Task(String status, String at, String reference, Told told, String state) {
-        static final Task UNHEARD = new Task(null, null, null, null, null);
+    record Task(String status, long at, String reference, Told told, String state) {
+        static final Task UNHEARD = new Task(null, 0, null, null, null);
     }
 
     @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -39,7 +40,7 @@ final class Journey {
 
     /** A case as it is kept. */
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    record Case(String requested, String updated, String status, Map<String, Fact> facts, Map<String, Task> tasks) {
+    record Case(Long requested, Long updated, String status, Map<String, Fact> facts, Map<String, Task> tasks) {
         static Case unknown() {
             return new Case(null, null, "unknown", Map.of(), Map.of());
         }
@@ -103,8 +104,9 @@ final class Journey {
         if (!"1.0".equals(event.specversion()) || !key.equals(event.partitionkey()) || !key.equals(event.correlationid())) {
             throw new IllegalArgumentException("not an event of this case");
         }
-        OffsetDateTime.parse(event.time());
-        Case heard = join(before, event);
+        long time = moment(event.time());
+        long updated = before.updated() == null ? time : Math.max(before.updated(), time);
+        Case heard = join(before, event, updated);
         if (heard == null) {
             return Decision.NOTHING;
         }
@@ -115,9 +117,9 @@ final class Journey {
     }
 
     /** What is known with this event; null where that was known before. */
-    private Case join(Case before, Event event) {
+    private static Case join(Case before, Event event, long updated) {
         EventData data = event.data();
-        OffsetDateTime at = OffsetDateTime.parse(event.effectiveat());
+        long at = moment(event.effectiveat());
         switch (event.type()) {
             case "case.request-received.v1" -> {
                 if (before.requested() != null) {
@@ -126,15 +128,15 @@ final class Journey {
                 if (!"discharge-notified".equals(data.request())) {
                     throw new IllegalArgumentException("another journey's request");
                 }
-                Map<String, Fact> facts = joined(before.facts(), data.facts(), event.effectiveat(), at);
-                return new Case(event.effectiveat(), event.time(), before.status(), facts, before.tasks());
+                Map<String, Fact> facts = joined(before.facts(), data.facts(), at);
+                return new Case(at, updated, before.status(), facts, before.tasks());
             }
             case "case.task-status-changed.v1" -> {
                 if (!PROGRESS.contains(data.status())) {
                     throw new IllegalArgumentException("not a status of the bench");
                 }
                 Task known = before.tasks().getOrDefault(data.task(), Task.UNHEARD);
-                Map<String, Fact> facts = joined(before.facts(), data.answers(), event.effectiveat(), at);
+                Map<String, Fact> facts = joined(before.facts(), data.answers(), at);
                 boolean news = outranks(data.status(), at, known);
                 if (!news && facts == before.facts()) {
                     return null;
@@ -142,37 +144,36 @@ final class Journey {
                 Map<String, Task> tasks = new LinkedHashMap<>(before.tasks());
                 if (news) {
                     String reference = data.reference() == null ? known.reference() : data.reference();
-                    Task said = new Task(data.status(), event.effectiveat(), reference, known.told(), known.state());
+                    Task said = new Task(data.status(), at, reference, known.told(), known.state());
                     tasks.put(data.task(), said);
                 }
-                return new Case(before.requested(), event.time(), before.status(), facts, tasks);
+                return new Case(before.requested(), updated, before.status(), facts, tasks);
             }
             default -> throw new IllegalArgumentException("not a type of the bench");
         }
     }
 
     /** What ended outranks what has not; the later end the earlier, the further step the nearer. */
-    private static boolean outranks(String status, OffsetDateTime at, Task known) {
+    private static boolean outranks(String status, long at, Task known) {
         if (known.status() == null) {
             return true;
         }
         int order = Integer.compare(PROGRESS.indexOf(status), PROGRESS.indexOf(known.status()));
-        return order != 0 ? order > 0 : at.isAfter(OffsetDateTime.parse(known.at()));
+        return order != 0 ? order > 0 : at > known.at();
     }
 
-    private static Map<String, Fact> joined(
-            Map<String, Fact> known, Map<String, Object> said, String effective, OffsetDateTime at) {
+    private static Map<String, Fact> joined(Map<String, Fact> known, Map<String, Object> said, long at) {
         Map<String, Fact> facts = known;
         for (Map.Entry<String, Object> each : said == null ? Map.<String, Object>of().entrySet() : said.entrySet()) {
             Fact old = facts.get(each.getKey());
-            boolean older = old != null && (old.value().equals(each.getValue()) || OffsetDateTime.parse(old.at()).isAfter(at));
+            boolean older = old != null && (old.value().equals(each.getValue()) || old.at() > at);
             if (each.getValue() == null || older) {
                 continue;
             }
             if (facts == known) {
                 facts = new LinkedHashMap<>(known);
             }
-            facts.put(each.getKey(), new Fact(each.getValue(), effective));
+            facts.put(each.getKey(), new Fact(each.getValue(), at));
         }
         return facts;
     }
@@ -180,7 +181,7 @@ final class Journey {
     /** How every task now stands, and what departments and subscribers are told of it. */
     private Decision tell(Case before, Case heard, Event event) {
         Map<String, Task> tasks = new LinkedHashMap<>();
-        Map<String, String> since = new LinkedHashMap<>();
+        Map<String, Long> since = new HashMap<>();
         List<Addressed> letters = new ArrayList<>();
         List<Map.Entry<String, String>> changes = new ArrayList<>();
         if (before.requested() == null) {
@@ -189,12 +190,20 @@ final class Journey {
         boolean open = false;
         for (Plan plan : PLANS) {
             Task said = heard.tasks().getOrDefault(plan.name(), Task.UNHEARD);
-            boolean ready = plan.after().stream().allMatch(each -> passes(tasks.get(each).state()));
+            boolean ready = true;
+            for (String each : plan.after()) {
+                ready &= passes(tasks.get(each).state());
+            }
             boolean wanted = ready && holds(plan, heard.facts());
             String state = said.status() != null ? said.status() : wanted ? "asked" : ready ? "not-needed" : "waiting";
-            String began = latest(Stream.concat(
-                    Stream.concat(Stream.of(heard.requested()), plan.after().stream().map(since::get)),
-                    plan.when().stream().filter(heard.facts()::containsKey).map(name -> heard.facts().get(name).at())));
+            long began = heard.requested();
+            for (String each : plan.after()) {
+                began = Math.max(began, since.get(each));
+            }
+            for (String each : plan.when()) {
+                Fact fact = heard.facts().get(each);
+                began = fact == null ? began : Math.max(began, fact.at());
+            }
             since.put(plan.name(), said.status() != null ? said.at() : began);
             boolean inHand = !passes(state) && !state.equals("waiting");
             open |= inHand || state.equals("waiting");
@@ -221,8 +230,7 @@ final class Journey {
         for (Map.Entry<String, String> change : changes) {
             outputs.add(update(event, change.getKey(), change.getValue(), status));
         }
-        String updated = before.updated() == null ? event.time() : latest(Stream.of(before.updated(), event.time()));
-        return new Decision(new Case(heard.requested(), updated, status, heard.facts(), tasks), outputs);
+        return new Decision(new Case(heard.requested(), heard.updated(), status, heard.facts(), tasks), outputs);
     }
 
     private static boolean passes(String state) {
@@ -242,7 +250,7 @@ final class Journey {
         return fact != null && ((Number) fact.value()).intValue() > 0;
     }
 
-    private String due(Plan plan, String began, Map<String, Fact> facts) {
+    private String due(Plan plan, long began, Map<String, Fact> facts) {
         Fact discharge = facts.get("discharge_date");
         return switch (plan.name()) {
             case "check-home" -> clocks.workingDaysAfter(began, 1);
@@ -299,8 +307,8 @@ final class Journey {
         return new UUID(high, low);
     }
 
-    private static String latest(Stream<String> moments) {
-        return moments.reduce((one, other) -> OffsetDateTime.parse(other).isAfter(OffsetDateTime.parse(one)) ? other : one)
-                .orElseThrow();
+    private static long moment(String text) {
+        Instant instant = OffsetDateTime.parse(text).toInstant();
+        return instant.getEpochSecond() * 1_000_000 + instant.getNano() / 1000;
     }
 }
