@@ -63,9 +63,9 @@ def parse(text: str) -> tuple[Jar, ...]:
     return tuple(jars)
 
 
-def render(jars: Iterable[Jar]) -> str:
+def render(jars: Iterable[Jar], header: str = LOCK_HEADER) -> str:
     """The lock file's text: what `parse` reads, sorted."""
-    return LOCK_HEADER + "".join(f"{j.group}:{j.artifact}:{j.version} sha256:{j.sha256}\n" for j in sorted(jars))
+    return header + "".join(f"{j.group}:{j.artifact}:{j.version} sha256:{j.sha256}\n" for j in sorted(jars))
 
 
 def locked() -> tuple[Jar, ...]:
@@ -89,14 +89,18 @@ def missing(folder: Path, jars: Iterable[Jar]) -> list[Jar]:
     return absent
 
 
-def install(folder: Path | None = None) -> Path:
-    """The folder with every jar of the lock, those fetched that are not there yet; safe to interrupt and to repeat.
+def install(folder: Path | None = None, jars: Iterable[Jar] | None = None) -> Path:
+    """The folder with every jar of a lock, those fetched that are not there yet; safe to interrupt and to repeat.
+
+    Args:
+        folder: where they are to be; the environment's own where left out.
+        jars: which; those that this version of the hub runs where left out.
 
     Raises:
         ConfigurationError: the repository does not answer, or hands out a jar with another checksum (it is not kept).
     """
     libs = folder or home() / "libs"
-    absent = missing(libs, locked())
+    absent = missing(libs, locked() if jars is None else jars)
     if absent:
         libs.mkdir(parents=True, exist_ok=True)
         # In the same file system, so that a jar appears under its name whole and checked, or not at all.
@@ -107,14 +111,18 @@ def install(folder: Path | None = None) -> Path:
     return libs
 
 
-def relock() -> str:
-    """A new lock from ROOTS: resolves what they need today, fetches all of it and writes down the checksums."""
+def relock(roots: Iterable[str] = ROOTS, header: str = LOCK_HEADER) -> str:
+    """A new lock from roots: resolves what they need today, fetches all of it and writes down the checksums."""
     import jgo  # noqa: PLC0415 - 0.3 s that a start of the broker need not pay
 
-    found = [Jar(a.groupId, a.artifactId, a.version, "") for a in jgo.resolve("+".join(ROOTS))]
+    found = [Jar(a.groupId, a.artifactId, a.version, "") for a in jgo.resolve("+".join(roots))]
     with tempfile.TemporaryDirectory() as repository:
         return render(
-            Jar(jar.group, jar.artifact, jar.version, _sha256(path)) for jar, path in _fetched(found, Path(repository))
+            (
+                Jar(jar.group, jar.artifact, jar.version, _sha256(path))
+                for jar, path in _fetched(found, Path(repository))
+            ),
+            header,
         )
 
 

@@ -52,3 +52,9 @@ def test_a_changed_jar_is_refused_with_both_checksums_and_what_to_do(tmp_path: P
     assert JAR.sha256 in message
     assert hashlib.sha256(CONTENT + b"!").hexdigest() in message
     assert "Delete it and run `hub broker install`" in message
+
+
+def test_a_folder_that_holds_every_jar_of_another_lock_is_ready_without_a_fetch(tmp_path: Path) -> None:
+    (tmp_path / JAR.file).write_bytes(CONTENT)
+
+    assert jars.install(tmp_path, [JAR]) == tmp_path
