@@ -87,7 +87,7 @@ class Admission:
                 f"The certificate of Kafka at {where} is not trusted: {error.verify_message}. Has it run out, or is it signed by another "
                 "authority than kafka.ca_file says? Mend either, and start this process again."
             )
-        elif getattr(error, "errno", None) == PASSWORD_REFUSED:
+        elif not isinstance(error, OSError) and getattr(error, "errno", None) == PASSWORD_REFUSED:
             self.why = (
                 f"Kafka at {where} does not let user {user} in: there is no such user, or its password has changed. Put the one that holds "
                 "now into kafka.password, and start this process again."

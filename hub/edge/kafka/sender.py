@@ -141,5 +141,5 @@ def _answer(future: Any, deadline: float) -> Any:
         try:
             return future.get(timeout=min(left_s, _LOOK_S))
         except KafkaTimeoutError:
-            if ADMISSION.why or left_s <= _LOOK_S:
+            if ADMISSION.why or left_s <= _LOOK_S or future.is_done:
                 raise

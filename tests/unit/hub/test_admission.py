@@ -79,9 +79,10 @@ def test_a_certificate_that_is_not_trusted_is_said_with_the_reason() -> None:
     )
 
 
-def test_a_broker_that_is_away_refuses_nobody() -> None:
+@pytest.mark.parametrize("number", [111, 58])
+def test_a_broker_that_is_away_refuses_nobody_whatever_its_system_calls_it(number: int) -> None:
     admission = Admission()
 
-    admission.note(ConnectionRefusedError(111, "Connection refused"), "housing", "kafka-1")
+    admission.note(OSError(number, "Connection refused"), "housing", "kafka-1")
 
     assert admission.why == ""
