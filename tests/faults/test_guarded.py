@@ -115,8 +115,8 @@ def test_a_password_that_changes_ends_who_has_the_old_one_and_costs_nothing_but_
         hub.site.sent()
         worker.ends_and_says("does not let user worker in")
         connector.ends_and_says("does not let user connector in")
-        eventually(lambda: "requests are kept" in hub.door_says())
-        assert "does not let user web in" in hub.door_says()
+        # A broker that refuses closes the connection behind its answer, and the first tries may see no more of it than that.
+        eventually(lambda: "does not let user web in" in hub.door_says())
         web.is_quiet(tries=4)  # two of its threads come to Kafka
 
         hub.write_settings()
