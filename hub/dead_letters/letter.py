@@ -13,6 +13,9 @@ from hub.edge.messages import Place
 REASON_LIMIT = 1000
 """Characters of a reason that are kept; enough for five problems of one record."""
 
+KEY_LIMIT = 1024
+"""Bytes of a key that a legacy system gave to its record. What is longer is no key, but text that went astray; it would fill the letter."""
+
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -82,11 +85,17 @@ def record_letter(
         component: name of the connector.
         dataset: what it was read from.
         record_id: computed id of this version of it; the same however often it is read.
-        key: its key there.
+        key: its key there; past `KEY_LIMIT` the letter stands under `record_id`.
         value: the record as JSON, by `connectors.sdk.records`; None where it is too large for a letter, and lies with its connector alone.
     """
     place = {"dataset": dataset, "record": record_id}
-    return DeadLetter(key.encode(), value, _headers(code, reason, component, 1, place))
+    return DeadLetter(record_key(key, record_id), value, _headers(code, reason, component, 1, place))
+
+
+def record_key(key: str, record_id: str) -> bytes:
+    """The key of every letter and marker about a record of a legacy system; arguments as in `record_letter`."""
+    found = key.encode()
+    return found if len(found) <= KEY_LIMIT else record_id.encode()
 
 
 def settled(origin: str, outcome: str, component: str, *, by: str = "", why: str = "", first: str = "") -> Headers:

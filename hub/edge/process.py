@@ -20,6 +20,7 @@ from connectors.sdk.contract import SinkConnector, SourceConnector
 from connectors.sdk.errors import ConfigurationError as ConnectorConfigurationError
 from connectors.sdk.manifest import Dataset, Delivery
 from hub import logs, topics
+from hub.admission import ADMISSION
 from hub.broker.cluster import bootstrap
 from hub.dead_letters.rate import Rate
 from hub.edge.aside import Aside
@@ -35,7 +36,7 @@ from hub.edge.sink_runner import SinkRunner
 from hub.edge.source_runner import Edge, SourceRunner
 from hub.edge.speech import Speech
 from hub.edge.wrapping import Speaker
-from hub.errors import EXIT_RESTART, ConfigurationError
+from hub.errors import EXIT_RESTART, ConfigurationError, HubError, RestartMe
 from hub.feeds.pulse import Pulse, Watched
 from hub.health.http import Health, HealthServer
 from hub.journeys.holidays import load_calendar
@@ -147,6 +148,10 @@ class ConnectorThreads:
             thread.start()
         try:
             while not self._stop.wait(_LOOK_S):
+                if ADMISSION.why:
+                    # A part with nothing to send would wait for ever, and look well.
+                    self._failures.append(RestartMe(ADMISSION.why))
+                    self._stop.set()
                 for part, condition in self._conditions.all().items():
                     self._metrics.well.labels(part).set(condition.mood is Mood.WELL)
             self._join()
@@ -166,7 +171,8 @@ class ConnectorThreads:
         late = [part for part, thread in self._threads.items() if thread.is_alive()]
         if late:
             # A thread in a driver's call cannot be ended. Whatever it has in hand is found again by the next process.
-            self._log.error("did not stop in time", outcome="restart", parts=late)
+            why = [str(failure) for failure in self._failures if isinstance(failure, HubError)]
+            self._log.error("did not stop in time", outcome="restart", parts=late, reason=" ".join(why))
             os._exit(EXIT_RESTART)
 
     def _guard(self, run: Callable[[], None]) -> None:

@@ -31,7 +31,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connectors.sdk.contract import Batch, Fact, LegacyRecord, Progress, Said, SourceConnector
 from connectors.sdk.errors import ContractBroken, RetryLater, TranslationError
 from connectors.sdk.records import decode_record, encode_record
-from hub.dead_letters.letter import record_letter, settled
+from hub.dead_letters.letter import record_key, record_letter, settled
 from hub.edge.aside import Aside
 from hub.edge.condition import Backoff, Conditions
 from hub.edge.full_extracts import FullExtracts, Page
@@ -327,7 +327,7 @@ class SourceRunner:
     def _settled(self, item: Held) -> Outgoing:
         """The marker that settles the dead letter of a record that is understood now."""
         origin = f"{self._edge.speaker.connector}/{item.dataset}/{item.record_id}"
-        key = decode_record(item.body).key.encode()
+        key = record_key(decode_record(item.body).key, item.record_id)
         return Outgoing(self._letters, key, None, settled(origin, "mended", self._edge.speaker.connector))
 
     def _set_aside(self, puzzles: "list[_Puzzle]") -> list[tuple[Held, Outgoing]]:

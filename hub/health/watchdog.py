@@ -1,6 +1,7 @@
-"""Ends a process that looks alive and does nothing: a loop that is dead, a rebalance or a stop without end, records that wait unapplied.
+"""Ends a process that looks alive and does nothing.
 
-It runs in a thread of its own, so that nothing it watches can stop it. `Judge` decides, `Watchdog` looks and acts.
+Its loop is dead, a rebalance or a stop does not end, records wait unapplied, or Kafka does not let it in any more. It runs in a thread of
+its own, so that nothing it watches can stop it. `Judge` decides, `Watchdog` looks and acts.
 """
 
 import threading
@@ -17,10 +18,12 @@ class Look:
     Attributes:
         is_rebalancing: whether the group is being rearranged.
         waiting: next offset to apply of each partition in which records wait; partitions that are read up are left out.
+        refused: why Kafka does not let this process work; empty where it does. Only a fresh process reads its settings again.
     """
 
     is_rebalancing: bool = False
     waiting: Mapping[str, int] = field(default_factory=dict)
+    refused: str = ""
 
 
 class Judge:
@@ -40,10 +43,11 @@ class Judge:
         self._settled = now
         self._stop_asked: float | None = None
         self._waiting: dict[str, tuple[int, float]] = {}
+        self._refused = ""
 
     def look(self, now: float, look: Look) -> None:
         """Note what the loop says; that it says anything shows that it lives."""
-        self._beat = now
+        self._beat, self._refused = now, look.refused
         if not look.is_rebalancing:
             self._settled = now
         self._waiting = {
@@ -66,6 +70,7 @@ class Judge:
         if self._stop_asked is not None:
             return self._over(now, self._stop_asked, self._stop_within_s, "The stop did not finish")
         stuck = [
+            self._refused,
             self._over(now, self._beat, self._stuck_after_s, "The event loop did not answer"),
             self._over(now, self._settled, self._stuck_after_s, "The rebalance did not end"),
             *(

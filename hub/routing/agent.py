@@ -9,7 +9,7 @@ from typing import cast
 
 import faust
 
-from hub.routing.brokers import ask_those_given
+from hub.routing.brokers import ask_those_given, note_admission
 from hub.routing.deadlines import DeadlineTimer
 from hub.routing.ending import ends_process
 from hub.routing.records import Fetch
@@ -33,6 +33,7 @@ def make_app(settings: HubSettings, bootstrap: str) -> faust.App:
     scratch = settings.path(Path(".hub") / "faust")
     scratch.mkdir(parents=True, exist_ok=True)
     ask_those_given()
+    note_admission()
     app = faust.App(
         worker.group,
         broker=[f"kafka://{address}" for address in bootstrap.split(",")],

@@ -135,7 +135,7 @@ class _Process:
             if end > position and partition not in self._brake.stopped:
                 waiting[f"{partition.topic}/{partition.number}"] = position
         self._diary.sum_up()
-        return Look(self._member.is_rebalancing, waiting)
+        return Look(self._member.is_rebalancing, waiting, self._member.refused())
 
     def _live(self) -> Health:
         silent_s = self._watchdog.silent_s()

@@ -6,6 +6,7 @@ from typing import cast
 import faust
 from aiokafka import AIOKafkaProducer
 
+from hub.admission import ADMISSION
 from hub.memory.store import Partition
 from hub.routing.transport import Consumer, Producer
 
@@ -47,6 +48,10 @@ class Membership:
         if self.is_rebalancing:
             return {}
         return {partition: self._consumer.end_of(partition) for partition in self._consumer.assigned()}
+
+    def refused(self) -> str:
+        """Why Kafka does not let this worker in, or take part in its group; empty where it does."""
+        return ADMISSION.why or (self._consumer.refused() if self._app.started else "")
 
     def producer(self) -> AIOKafkaProducer:
         """The producer of the running app."""

@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
+from hub.admission import Right, refusal
 from hub.edge.messages import Outgoing
+from hub.errors import RestartMe
 
 
 class Publisher:
@@ -31,6 +34,7 @@ class Publisher:
 
         Raises:
             aiokafka.errors.KafkaError: a batch was refused or not acknowledged in time; it may be in the log all the same.
+            RestartMe: this process may not write to one of the topics.
         """
         sent = await asyncio.gather(*(self._send(topic, partition, items, go_on) for topic, items in outgoing.items()))
         return all(sent)
@@ -49,5 +53,10 @@ class Publisher:
                     break
                 done += 1
             batch.close()
-            await (await producer.send_batch(batch, topic, partition=partition))
+            try:
+                await (await producer.send_batch(batch, topic, partition=partition))
+            except KafkaError as error:
+                if why := refusal(error, Right.WRITE, [topic]):
+                    raise RestartMe(why) from error
+                raise
         return True

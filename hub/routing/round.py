@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 
 from hub.dead_letters.parking import case_in
-from hub.errors import ConfigurationError, RestartMe
+from hub.errors import ConfigurationError, HubError, RestartMe
 from hub.failpoints import Failpoint, reach
 from hub.health.metrics import WorkerMetrics
 from hub.memory.store import Partition
@@ -75,9 +75,9 @@ class _UnderWay:
         if not self.task.done():
             return False
         if (error := self.task.exception()) is not None:
-            raise RestartMe(
-                f"Kafka did not take the outputs of {self.share.partition}: {type(error).__name__}."
-            ) from error
+            where = f"{self.share.partition.topic}/{self.share.partition.number}"
+            why = str(error) if isinstance(error, HubError) else f"{type(error).__name__}."
+            raise RestartMe(f"Kafka did not take the outputs of {where}: {why}") from error
         return self.task.result()
 
 

@@ -9,6 +9,7 @@ What is overridden, in faust-streaming 0.15.3 (`tests/unit/hub/routing/test_tran
 `Consumer._drain_messages`    One event per round instead of one per record: 13 times the speed, and one transaction for all partitions.
 `Consumer._new_consumer_thread`, `ConsumerThread._create_worker_consumer`
                               Reads what is committed. Faust would apply what the producer of a transaction has taken back.
+`ConsumerThread.crash`        Ends the process at once, and says what Kafka refuses.
 `Producer._settings_extra`    An idempotent producer: its own retries neither double nor reorder.
 `Producer.flush`              Nothing: Faust flushes within every rebalance, and one dead broker would hold that up; every round awaits
                               its own acknowledgements.
@@ -19,17 +20,19 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
 
+from hub.admission import Right, refusal
+from hub.errors import RestartMe
 from hub.memory.store import Partition
 from hub.routing.ending import ends_process
 from hub.routing.records import Fetch, Record
@@ -72,6 +75,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         # Not asked for before `start`. Faust itself sets it in no other way than with its own transactions.
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - as said
         return consumer
+
+    async def crash(self, exc: BaseException) -> None:
+        """End the process: Faust would let it die piece by piece, for half a minute."""
+        if isinstance(exc, Exception):
+            with cast("Consumer", self.consumer).ends_process():
+                raise exc
+        await super().crash(exc)
 
 
 class Consumer(driver.Consumer):
@@ -116,7 +126,12 @@ class Consumer(driver.Consumer):
         return self._reader.position(Partition(*tp))
 
     async def _drain_messages(self, fetcher: Any) -> None:
-        """Fetch, hand over, wait for the end of the round; again and again until the consumer or its fetcher stops."""
+        """Read until the consumer or its fetcher stops; what cannot be read ends the process, which Faust would leave half alive."""
+        with self.ends_process():
+            await self._read_on(fetcher)
+
+    async def _read_on(self, fetcher: Any) -> None:
+        """Fetch, hand over, wait for the end of the round; again and again."""
         # Faust leaves open for ever what is acknowledged below the committed offset: number the rounds above any.
         sequence = itertools.count(1 << 40)
         started = 0.0
@@ -217,6 +232,27 @@ class Consumer(driver.Consumer):
         """First offset of each partition's log, as Kafka has it now."""
         first = await self.earliest_offsets(*(TP(*partition) for partition in partitions))
         return {partition: first[TP(*partition)] for partition in partitions}
+
+    @contextmanager
+    def ends_process(self) -> Iterator[None]:
+        """Let nothing out of the block but a cancellation, and say what Kafka refuses by name."""
+        with ends_process("Reading from Kafka failed", unless=lambda: bool(self.app.should_stop)):
+            try:
+                yield
+            except KafkaError as error:
+                raise RestartMe(self._refusal(error) or f"{type(error).__name__}.") from error
+
+    def refused(self) -> str:
+        """Why the group does not take this worker, in words; empty where it does, or nobody knows yet.
+
+        aiokafka tells it to whoever fetches, and Faust does not fetch before the group has taken it.
+        """
+        coordinator = getattr(self._thread._consumer, "_coordinator", None)  # noqa: SLF001 - as in `steer`
+        error = getattr(coordinator, "_pending_exception", None)
+        return "" if error is None else self._refusal(error) or ""
+
+    def _refusal(self, error: BaseException) -> str | None:
+        return refusal(error, Right.READ, [self._reader.topic], self.app.conf.id)
 
     def end_of(self, partition: Partition) -> int:
         """Where what can be read of a partition ends, as far as this consumer has heard; 0 before its first fetch.

@@ -5,7 +5,7 @@ The product reaches Kafka through the proxies; requests are put in, and everythi
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -44,24 +44,27 @@ class Whole:
     Args:
         folder: of everything but the brokers.
         brokers: they answer.
+        comes_as: what each process's settings say of how it comes to Kafka, by its name; nothing, where everybody may come.
     """
 
-    def __init__(self, folder: Path, brokers: Brokers) -> None:
-        self.brokers = brokers
+    def __init__(
+        self, folder: Path, brokers: Brokers, comes_as: Callable[[str], Mapping[str, str]] = lambda _: {}
+    ) -> None:
+        self.brokers, self._comes_as = brokers, comes_as
         for name in ("worker", "housing"):
             (folder / name).mkdir(parents=True)
         url = f"sqlite:///{folder / 'worker' / 'worker.db'}"
         self.site = Site(folder / "worker", brokers.direct, url)
         (self._port,) = choose_ports(1, _WEB_PORTS, is_free)
-        web = f'[web]\nport = {self._port}\nmemory.url = "sqlite:///{folder / "worker" / "web.db"}"'
-        self.site.write_settings(url, web, bootstrap=brokers.through)
         self.housing = ConnectorSite(
             folder / "housing", brokers.direct, PARTITIONS, "universal_housing", BUSY, given=brokers.through
         )
+        self.write_settings()
         told = environment()
         self.worker = Kept(self.site.command(), folder / "worker" / "worker.log", told)
         self.connector = Kept(self.housing.command, self.housing.log_file, told)
-        self.web = Kept([*self.site.command()[:-1], "web"], folder / "worker" / "web.log", told)
+        web = [*self.site.command(folder / "worker" / "web.toml")[:-1], "web"]
+        self.web = Kept(web, folder / "worker" / "web.log", told)
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -78,6 +81,16 @@ class Whole:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.close()
+
+    def write_settings(self) -> None:
+        """The settings file of every process, with what it comes as now; each reads its own when it starts."""
+        site, through = self.site, self.brokers.through
+        web = f'[web]\nport = {self._port}\nmemory.url = "sqlite:///{site.folder / "web.db"}"'
+        site.write_settings(site.database_url, web, bootstrap=through, **self._comes_as("web"))
+        (site.folder / "hub.toml").rename(site.folder / "web.toml")
+        site.write_settings(site.database_url, bootstrap=through, **self._comes_as("worker"))
+        self.housing.kafka_settings = {"bootstrap": through, **self._comes_as("connector")}
+        self.housing.write_settings({})
 
     @property
     def database(self) -> Path:
@@ -103,6 +116,10 @@ class Whole:
                 return str(answer.json()["case"])
 
             yield ask
+
+    def door_says(self) -> str:
+        """What the web answers at /readyz."""
+        return httpx.get(f"http://127.0.0.1:{self._port}/readyz", timeout=20).text
 
     def _opens(self, client: httpx.Client) -> None:
         def answers() -> bool:

@@ -72,6 +72,9 @@ class ConnectorSite:
         given: the address that the connector is given, where it is not the one that the test uses.
         begins_now: whether it leaves alone what was asked before it was there, by other tests for instance.
         simulated: what else its simulator is told.
+
+    Attributes:
+        kafka_settings: how it comes to Kafka, for the next `write_settings`.
     """
 
     def __init__(
@@ -86,7 +89,8 @@ class ConnectorSite:
         begins_now: bool = True,
         **simulated: Any,
     ) -> None:
-        self.folder, self.kafka, self._given = folder, kafka, given or kafka
+        self.folder, self.kafka = folder, kafka
+        self.kafka_settings: Mapping[str, Any] = {"bootstrap": given or kafka}
         # A name of its own is a consumer group and a ledger of its own.
         self.name = f"{connector}_{uuid4().hex[:8]}"
         (self.entry,) = entry_points(group="council_hub.connectors", name=connector)
@@ -124,7 +128,7 @@ class ConnectorSite:
         }
         tables: dict[str, Mapping[str, Any]] = {
             "council": {"name": "Nettlebourne", "code": "E06000999", "key": "not-a-real-council-key"},
-            "kafka": {"bootstrap": self._given, "partitions": self._partitions},
+            "kafka": {"partitions": self._partitions, **self.kafka_settings},
             f"connectors.{self.name}": table,
         }
         text = "\n".join(toml_table(name, part) for name, part in tables.items())

@@ -8,6 +8,7 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError
 
+from hub.admission import TOPIC_REFUSED, Right, missing
 from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer
 from hub.errors import ConfigurationError, RestartMe
 from hub.settings import KafkaSettings
@@ -49,14 +50,24 @@ class Topics:
         self._admin = admin
 
     def existing(self, names: Sequence[str]) -> dict[str, TopicFacts]:
-        """Those of `names` that exist."""
-        present = sorted(set(self._admin.list_topics()).intersection(names))
-        if not present:
+        """Those of `names` that exist.
+
+        Raises:
+            RestartMe: Kafka does not let this principal look at some of them.
+        """
+        described = self._admin.describe_topics(sorted(names))
+        if hidden := [topic["name"] for topic in described if topic["error_code"] == TOPIC_REFUSED]:
+            raise RestartMe(missing(Right.DESCRIBE, hidden))
+        there = [topic for topic in described if topic["error_code"] == 0]
+        if not there:
             return {}
-        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in present]
+        resources = [ConfigResource(ConfigResourceType.TOPIC, topic["name"]) for topic in there]
         configs = self._admin.describe_configs(resources, config_filter="all")["topic"]
+        # kafka-python 3.0.12 says nothing of a refusal; but every topic has some.
+        if hidden := [name for name, of_topic in configs.items() if not of_topic]:
+            raise RestartMe(missing(Right.DESCRIBE_CONFIGS, hidden))
         found = {}
-        for topic in self._admin.describe_topics(present):
+        for topic in there:
             name, partitions = topic["name"], topic["partitions"]
             of_topic = {
                 key: str(config["value"])

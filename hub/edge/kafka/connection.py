@@ -2,11 +2,14 @@
 
 import ssl
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from kafka.errors import KafkaError
+from kafka.net.connection import KafkaConnection
 from kafka.net.transport import KafkaSSLTransport
 
+from hub.admission import ADMISSION, Right, refusal
 from hub.errors import RestartMe
 from hub.settings import KafkaSettings
 
@@ -32,10 +35,25 @@ def connection(settings: KafkaSettings, bootstrap: str) -> dict[str, Any]:
 
 
 def does_not_answer(bootstrap: str, error: KafkaError) -> RestartMe:
-    """What to raise when nobody answers at `bootstrap`."""
+    """What to raise when nobody answers at `bootstrap`, or nobody lets us in."""
     return RestartMe(
-        f"Kafka at {bootstrap} does not answer ({type(error).__name__}). Does it run there? `hub broker status` tells."
+        ADMISSION.why
+        or f"Kafka at {bootstrap} does not answer ({type(error).__name__}). Does it run there? `hub broker status` tells."
     )
+
+
+def failed(what: str, error: Exception, right: Right, topics: Iterable[str] = (), group: str = "") -> RestartMe:
+    """What to raise when something that was asked of the brokers did not come about.
+
+    Args:
+        what: in words, such as "Reading from Kafka failed".
+        error: of kafka-python.
+        right: what is needed for it.
+        topics: on which.
+        group: and in which group.
+    """
+    why = ADMISSION.why or refusal(error, right, topics, group)
+    return RestartMe(f"{what}: {why}" if why else f"{what} ({type(error).__name__}).")
 
 
 async def _handshake(transport: Any) -> None:
@@ -56,9 +74,32 @@ async def _handshake(transport: Any) -> None:
                 await transport._net.wait_write(transport._sock, until)  # noqa: SLF001 - as above
             else:
                 return
-    except BaseException:
+    except BaseException as error:
+        ADMISSION.note(error, None, transport.host)
         transport.close()
         raise
 
 
 KafkaSSLTransport.handshake = _handshake
+
+_authenticate, _complete = KafkaConnection._sasl_authenticate, KafkaConnection._init_complete  # noqa: SLF001 - see below
+
+
+async def _sasl_authenticate(connection: Any, timeout_at: float | None = None) -> None:
+    """As kafka-python's own, which keeps a refused password to itself: whoever waits for an answer hears of a time-out at most."""
+    where = connection.transport.host
+    try:
+        await _authenticate(connection, timeout_at)
+    except KafkaError as error:
+        ADMISSION.note(error, connection.config["sasl_plain_username"], where)
+        raise
+
+
+def _init_complete(connection: Any) -> None:
+    """As kafka-python's own."""
+    ADMISSION.granted()
+    _complete(connection)
+
+
+KafkaConnection._sasl_authenticate = _sasl_authenticate  # noqa: SLF001 - no hook of kafka-python 3.0.12 tells of either
+KafkaConnection._init_complete = _init_complete  # noqa: SLF001 - as above

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
-from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer
+from hub.admission import ADMISSION, Right
+from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer, failed
 from hub.edge.kafka.receiver import incoming
 from hub.edge.messages import Incoming
-from hub.errors import ConfigurationError
+from hub.errors import ConfigurationError, RestartMe
 from hub.settings import KafkaSettings
 
 _ASK_EVERY_S = 5.0
@@ -33,7 +34,7 @@ class Follower:
     """
 
     def __init__(self, settings: KafkaSettings, bootstrap: str, topic: str, since: datetime) -> None:
-        self._bootstrap = bootstrap
+        self._bootstrap, self._topic = bootstrap, topic
         try:
             self._consumer = KafkaConsumer(
                 **connection(settings, bootstrap),
@@ -81,11 +82,15 @@ class Follower:
         """
         try:
             polled = self._consumer.poll(timeout_ms=round(within_s * 1000))
+            if ADMISSION.why:
+                raise RestartMe(ADMISSION.why)
             if time.monotonic() - self._asked_at >= _ASK_EVERY_S:
                 self._consumer.end_offsets(self._parts, timeout_ms=_ANSWER_MS)
                 self._asked_at = time.monotonic()
-        except KafkaError as error:
+        except KafkaTimeoutError as error:
             raise does_not_answer(self._bootstrap, error) from error
+        except KafkaError as error:
+            raise failed("Reading from Kafka failed", error, Right.READ, [self._topic]) from error
         return [incoming(record) for records in polled.values() for record in records]
 
     def close(self) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import CommitFailedError, KafkaError, KafkaTimeoutError, RebalanceInProgressError
 
-from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer
+from hub.admission import Right
+from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer, failed
 from hub.edge.messages import Incoming, Place
-from hub.errors import ConfigurationError, RestartMe
+from hub.errors import ConfigurationError
 from hub.settings import KafkaSettings
 
 _SESSION_MS = 30_000
@@ -63,6 +64,7 @@ class Receiver:
             )
         except KafkaError as error:
             raise does_not_answer(bootstrap, error) from error
+        self._topics, self._group = topics, group
         self._committed: dict[Any, int] = {}
         self._since, self._begun = since, frozenset[Any]()
         self._subscribe(bootstrap, topics)
@@ -93,7 +95,7 @@ class Receiver:
             for part in self._begin():
                 polled.pop(part, None)
         except KafkaError as error:
-            raise RestartMe(f"Reading from Kafka failed ({type(error).__name__}).") from error
+            raise failed("Reading from Kafka failed", error, Right.READ, self._topics, self._group) from error
         return [incoming(record) for records in polled.values() for record in records]
 
     def _begin(self) -> list[Any]:
@@ -120,7 +122,7 @@ class Receiver:
             for part, records in self._consumer.poll(timeout_ms=0).items():
                 self._consumer.seek(part, records[0].offset)
         except KafkaError as error:
-            raise RestartMe(f"Staying in the Kafka group failed ({type(error).__name__}).") from error
+            raise failed("Staying in the Kafka group failed", error, Right.READ, self._topics, self._group) from error
 
     def assigned(self) -> frozenset[tuple[str, int]]:
         """Topic and partition of all that is this member's now."""
@@ -136,7 +138,7 @@ class Receiver:
         except (CommitFailedError, RebalanceInProgressError):
             return False
         except KafkaError as error:
-            raise RestartMe(f"Committing offsets to Kafka failed ({type(error).__name__}).") from error
+            raise failed("Committing offsets to Kafka failed", error, Right.READ, self._topics, self._group) from error
         self._committed |= {part: committed.offset for part, committed in offsets.items()}
         return True
 
@@ -216,7 +218,7 @@ def read_all(
                 raise KafkaTimeoutError
             waiting = {part for part in waiting if consumer.position(part) < ends[part]}
     except KafkaError as error:
-        raise RestartMe(f"Reading from Kafka failed ({type(error).__name__}).") from error
+        raise failed("Reading from Kafka failed", error, Right.READ, topics) from error
     finally:
         consumer.close(autocommit=False)
 

@@ -3,19 +3,22 @@
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.partitioner.default import murmur2
 
-from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer
+from hub.admission import ADMISSION, Right
+from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer, failed
 from hub.edge.messages import Outgoing, Place
-from hub.errors import RestartMe
 from hub.failpoints import Failpoint, reach
 from hub.settings import KafkaSettings
 from schemas.topics import LARGEST_LETTER_BYTES
 
 _HOURS_MS = 12 * 60 * 60 * 1000
+_LOOK_S = 0.5
+"""How often to look whether this process is still let in, while an acknowledgement is waited for."""
 _AT_ONCE = 5_000
 """Records that wait for their acknowledgement together: the producer itself bounds nothing."""
 
@@ -110,10 +113,11 @@ class Sender:
                 for record in records
             ]
             reach(Failpoint.EDGE_SENT)
-            found = [future.get(timeout=max(0.0, deadline - time.monotonic())) for future in futures]
+            found = [_answer(future, deadline) for future in futures]
         except (KafkaError, ValueError) as error:  # the second says that a topic has no such partition
-            topics = ", ".join(sorted({record.topic for record in records}))
-            raise RestartMe(f"Kafka did not acknowledge records for {topics} ({type(error).__name__}).") from error
+            topics = sorted({record.topic for record in records})
+            what = f"Kafka did not acknowledge records for {', '.join(topics)}"
+            raise failed(what, error, Right.WRITE, topics) from error
         return [Place(metadata.topic, metadata.partition, metadata.offset) for metadata in found]
 
     def close(self) -> None:
@@ -124,3 +128,18 @@ class Sender:
             # What is not acknowledged yet makes close() of kafka-python 3.0.12 raise before it has ended anything: its thread would go on
             # sending for as long as the process lives, one more for every time the brokers were away. It can go when close() ends it.
             self._producer._sender.force_close()  # noqa: SLF001 - as said
+
+
+def _answer(future: Any, deadline: float) -> Any:
+    """What became of a record, unless the brokers let this process in no more: then there is nothing to wait for.
+
+    Raises:
+        KafkaError: it was refused, or not acknowledged in time.
+    """
+    while True:
+        left_s = max(0.0, deadline - time.monotonic())
+        try:
+            return future.get(timeout=min(left_s, _LOOK_S))
+        except KafkaTimeoutError:
+            if ADMISSION.why or left_s <= _LOOK_S or future.is_done:
+                raise

@@ -94,3 +94,18 @@ def impatient() -> None:
 
     made: Any = sender.Sender.__init__
     swap(sender.Sender, "__init__", lambda self, *given: made(self, *given, acknowledged_within_s=0.25))
+
+
+def nobody_asks_whether_it_is_let_in() -> None:
+    """A broker that refuses a password or shows a strange certificate is as one that is away."""
+    from hub import admission
+
+    swap(admission.Admission, "note", lambda *_: None)
+
+
+def refusals_have_no_words() -> None:
+    """What this process may not do is an error like any other."""
+    from hub import admission
+
+    swap(admission, "refusal", lambda *_: None)
+    swap(admission, "missing", lambda *_: "It failed.")

@@ -170,3 +170,16 @@ def the_past_is_replayed() -> None:
     from hub.edge.kafka import receiver
 
     swap(receiver.Receiver, "_begin", lambda _self: [])
+
+
+def refusals_are_for_later() -> None:
+    """What the referral service refuses is asked of it again and again, as if it were away."""
+    from connectors.sdk.errors import RetryLater
+    from connectors.social_care_soap import client, connector
+
+    class Later(RetryLater):
+        def __init__(self, code: Any) -> None:
+            super().__init__(code.name)
+
+    swap(client, "Refused", Later)
+    swap(connector, "Refused", type("Never", (Exception,), {}))

@@ -155,3 +155,17 @@ def extracts_are_held_whole() -> None:
         return replace(found, rows=list(found.rows))
 
     swap(full_extracts, "_extract", whole)
+
+
+def letters_are_not_measured() -> None:
+    """A dead letter carries its record, however large that is."""
+    from hub.edge import source_runner
+
+    swap(source_runner, "_BESIDE_A_LETTER", -(1 << 40))
+
+
+def keys_have_any_size() -> None:
+    """A dead letter stands under the key of its record, however long that is."""
+    from hub.dead_letters import letter
+
+    swap(letter, "KEY_LIMIT", 1 << 40)

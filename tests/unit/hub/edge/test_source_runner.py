@@ -309,6 +309,21 @@ def test_a_record_too_large_for_a_dead_letter_is_kept_and_its_letter_says_where(
     assert large in [decode_record(item.body) for item in hub.memory.held("jobs")]
 
 
+def test_a_record_under_a_key_without_end_is_set_aside_and_mended_under_its_id(hub: Hub, posted: Any) -> None:
+    endless = replace(job(7001), key="7" * LARGEST_LETTER_BYTES)
+    hub.register.meaning = fails(UnmappedCode("jobs: STATUS 'Q7' is not in mapping.STATUS."))
+
+    hub.read(lambda: [endless])
+    (held,) = hub.memory.held("jobs")
+    hub.register.meaning = lambda _: ()
+    hub.read(list[LegacyRecord])
+
+    letter, marker = posted.records
+    assert letter.key == marker.key == held.record_id.encode()
+    assert letter.fits(LARGEST_LETTER_BYTES)
+    assert (hub.letters(), hub.mended()) == (["unmapped-code"], 1)
+
+
 def test_what_a_connector_remarks_of_its_system_is_logged_once_and_counted(hub: Hub) -> None:
     hub.register.answers = [Batch(records=(), checkpoint={"place": 0}, remarks=("jobs has a column more.",))]
 

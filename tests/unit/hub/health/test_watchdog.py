@@ -58,3 +58,13 @@ def test_while_stopping_a_loop_that_is_over_is_no_fault(judge: Judge) -> None:
     judge.stop_asked(125)
 
     assert judge.verdict(126) is None
+
+
+def test_a_process_that_kafka_does_not_let_in_must_end_for_only_a_fresh_one_reads_its_settings() -> None:
+    judge = Judge(120, 15, now=0)
+
+    judge.look(1, Look(refused="Kafka does not let user worker in."))
+    assert judge.verdict(2) == "Kafka does not let user worker in."
+
+    judge.look(3, Look())
+    assert judge.verdict(4) is None

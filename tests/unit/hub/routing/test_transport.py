@@ -36,6 +36,7 @@ def test_faust_is_the_version_that_was_read() -> None:
             "_create_worker_consumer",
             ["self", "transport"],
         ),
+        (transport.ConsumerThread, driver.AIOKafkaConsumerThread, "crash", ["self", "exc"]),
         (transport.Producer, driver.Producer, "_settings_extra", ["self"]),
         (transport.Producer, driver.Producer, "flush", ["self"]),
     ],

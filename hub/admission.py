@@ -1,0 +1,97 @@
+"""What Kafka refuses this process, in words: to come in at all, or to do one thing there. Nothing of it is about a record.
+
+Knows neither of the two Kafka clients, which both carry the protocol's number in what is refused. A process comes as one user, so whether
+it was let in is a fact of the process: whichever client comes notes it in `ADMISSION`, and whoever can end the process asks there. Both
+clients only try again, for ever and as if the brokers were away.
+"""
+
+import ssl
+from collections.abc import Iterable
+from enum import StrEnum
+
+TOPIC_REFUSED, GROUP_REFUSED, CLUSTER_REFUSED, PASSWORD_REFUSED = 29, 30, 31, 58
+"""Error codes of Kafka's protocol."""
+_RIGHTS = "deploy/README.md says which rights each process needs."
+
+
+class Right(StrEnum):
+    """What may be allowed on a topic."""
+
+    READ = "Read"
+    WRITE = "Write"
+    DESCRIBE = "Describe"
+    DESCRIBE_CONFIGS = "DescribeConfigs"
+
+
+def refusal(error: BaseException, right: Right, topics: Iterable[str] = (), group: str = "") -> str | None:
+    """What Kafka refused, and which right is missing; None where that is not what went wrong.
+
+    Args:
+        error: of either client.
+        right: what is needed for what was tried.
+        topics: on which; the error's own word counts for more.
+        group: of consumers, which it takes part in.
+    """
+    if isinstance(error, OSError):
+        return None
+    # Whoever may write to no topic at all is refused as a producer: aiokafka tells by the cause, kafka-python by the text of another error.
+    number = getattr(error, "errno", getattr(error.__cause__, "errno", None))
+    if number == CLUSTER_REFUSED or "ClusterAuthorizationFailedError" in str(error):
+        return missing(right, topics)
+    if number == TOPIC_REFUSED:
+        return missing(right, _named(error) or topics)
+    if number == GROUP_REFUSED:
+        return _without(f"{Right.READ} on the group {group}")
+    return None
+
+
+def missing(right: Right, topics: Iterable[str]) -> str:
+    """That a right is missing on these topics, and what to do."""
+    return _without(f"{right} on {', '.join(sorted(topics))}")
+
+
+def _without(what: str) -> str:
+    return f"Kafka refuses it: the user of this process has no {what}. Give it that; {_RIGHTS}"
+
+
+def _named(error: BaseException) -> list[str]:
+    """The topics that an error names."""
+    said = error.args[0] if error.args else ()
+    return [said] if isinstance(said, str) else [str(each) for each in said]
+
+
+class Admission:
+    """Whether the brokers let this process in. May be shared by threads.
+
+    Attributes:
+        why: why they do not, and what to do; empty where they do.
+    """
+
+    def __init__(self) -> None:
+        self.why = ""
+
+    def granted(self) -> None:
+        """A broker has let it in."""
+        self.why = ""
+
+    def note(self, error: BaseException, user: str | None, where: str) -> None:
+        """A client did not come in; counts where its credentials or the broker's are why.
+
+        Args:
+            error: what it met.
+            user: as whom it came.
+            where: the broker's address.
+        """
+        if isinstance(error, ssl.SSLCertVerificationError):
+            self.why = (
+                f"The certificate of Kafka at {where} is not trusted: {error.verify_message}. Has it run out, or is it signed by another "
+                "authority than kafka.ca_file says? Mend either, and start this process again."
+            )
+        elif not isinstance(error, OSError) and getattr(error, "errno", None) == PASSWORD_REFUSED:
+            self.why = (
+                f"Kafka at {where} does not let user {user} in: there is no such user, or its password has changed. Put the one that holds "
+                "now into kafka.password, and start this process again."
+            )
+
+
+ADMISSION = Admission()
