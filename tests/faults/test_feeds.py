@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import OFFSET_END, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.faults.conftest import environment, eventually
@@ -78,9 +78,9 @@ def is_read(site: OpenJobsSite, lists: int) -> None:
 
 def forget_beats(kafka: str) -> None:
     """Let nobody hear any more of the connectors of earlier tests, which are gone and so would come first on every page."""
-    ends = [TopicPartition("hub-heartbeats", number, OFFSET_END) for number in range(PARTITIONS)]
+    beats = [TopicPartition("hub-heartbeats", number, end) for number, end in ends(kafka, "hub-heartbeats").items()]
     admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
-    for done in admin.delete_records(ends).values():
+    for done in admin.delete_records(beats).values():
         done.result(30)
 
 

@@ -27,7 +27,7 @@ def applied_before_sent() -> None:
     send, finish = publish.Publisher.send, round.Rounds._finish
 
     async def slowly(self: Any, *arguments: Any) -> bool:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(4.0)
         return await send(self, *arguments)
 
     async def not_at_all(*_: Any) -> None:
