@@ -1,7 +1,7 @@
 """The fact vocabulary: what a request may carry, a department may be told, and a department may answer.
 
 One closed list, so that one word means one thing everywhere. A journey names facts from it, a task is given only those its journey
-names (`Facts.only`), and a department's answers come back in the same words. A new fact is a new field here, with its tag.
+names (`only`), and a department's answers come back in the same words. A new fact is a new field here, with its tag.
 """
 
 from collections.abc import Iterable, Mapping

@@ -17,6 +17,8 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUE = {character: index for index, character in enumerate(ALPHABET)}
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _SHAPE = re.compile(r"[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}")
+_LENGTH = 19
+"""Of a reference as it is written."""
 _SECONDS_BITS, _HASH_BITS = 35, 40
 _FIELD = 0b100101
 """x^5 + x^2 + 1, which makes the numbers below 32 a field: adding is XOR, and doubling goes round all but 0 before it repeats."""
@@ -58,11 +60,9 @@ def parse_case_reference(raw: object) -> str:
     """
     if not isinstance(raw, str):
         raise InvalidReference("A case reference is text of 16 letters and digits, such as 0TJ9-4QXM-7C2K-VN31.")
-    return _parse(raw)
+    return _parse_again(raw) if len(raw) == _LENGTH else _parse(raw)
 
 
-# One record names its case several times, and a case has many records.
-@lru_cache(maxsize=65_536)
 def _parse(raw: str) -> str:
     if _SHAPE.fullmatch(raw):
         text = raw.replace("-", "")
@@ -76,6 +76,9 @@ def _parse(raw: str) -> str:
         )
     return "-".join(text[start : start + 4] for start in range(0, 16, 4))
 
+
+# One record names its case several times, and a case has many records. What a person typed is read once, and may be of any length.
+_parse_again = lru_cache(maxsize=16_384)(_parse)
 
 CaseReference = Annotated[
     str,

@@ -6,9 +6,9 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
 from hub.database import PATIENCE, damaged, is_damaged, is_unmade, make_folder, read_url
-from hub.durable import make_durable
 from hub.edge.tables import metadata
 from hub.errors import ConfigurationError, RestartMe
+from hub.sqlite_file import make_durable
 
 
 def setting(connector: str) -> str:

@@ -26,7 +26,7 @@ from hub.intake.outbox import Accepted as AcceptedRequest
 from hub.intake.outbox import OutboxFull, OutboxUnavailable, Receipt
 from hub.intake.problems import CONTENT_TYPE, Kind, Problem, Refusal
 from hub.memory.reading import CaseReader, MemoryAway, Standing
-from hub.routing.case import Case, Entry, EntryKind, Part, TaskState, TaskView, UncertainHeard
+from hub.routing.case import Case, CasePart, Entry, EntryKind, TaskState, TaskView, UncertainHeard
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
 from schemas.references import CaseReference
@@ -456,6 +456,6 @@ def _tasks(case: Case) -> list[TaskAnswer]:
     ]
 
 
-def _of(answer: type[BaseModel], part: Part, *but: str) -> dict[str, Any]:
+def _of(answer: type[BaseModel], part: CasePart, *but: str) -> dict[str, Any]:
     """The parts of an answer that are called the same where they come from."""
     return {name: getattr(part, name) for name in answer.model_fields if name not in but}

@@ -40,10 +40,10 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from hub.database import PATIENCE, make_folder, make_tables, read_url
-from hub.durable import make_durable
 from hub.failpoints import Failpoint, reach
 from hub.health.http import Health
 from hub.health.outage import Outage
+from hub.sqlite_file import make_durable
 
 SETTING = "web.memory.url"
 """Where the settings file says which database."""

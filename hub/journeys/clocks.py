@@ -8,7 +8,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -204,8 +204,12 @@ def calendar_for(nation: str, published: Mapping[str, Iterable[date]], closures:
 
 
 def _hours_after(moment: datetime, hours: int) -> datetime:
-    """So many hours that really pass: on the clock on the wall, two days of the year have 23 and 25."""
-    return (moment.astimezone(UTC) + timedelta(hours=hours)).astimezone(moment.tzinfo)
+    """So many hours that really pass: on the clock on the wall, two days of the year have 23 and 25.
+
+    With the offset of that moment, not its zone: to Python, a time of a zone is equal to no other in the hour that comes twice.
+    """
+    later = (moment.astimezone(UTC) + timedelta(hours=hours)).astimezone(moment.tzinfo)
+    return later.replace(tzinfo=timezone(later.utcoffset() or timedelta()))
 
 
 def _end_of(day: date) -> datetime:

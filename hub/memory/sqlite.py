@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from operator import itemgetter
 
 from hub.dead_letters.rate import WINDOW_S, Counted
-from hub.durable import make_durable
 from hub.memory.store import Advance, DeadlineRow, Partition, Snapshot
+from hub.sqlite_file import make_durable
 
 _PRAGMAS = (
     # Measured at 600,000 events: half the time per event of the defaults (1,000 pages, 2 MB).
@@ -48,10 +48,15 @@ class SqliteStore:
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
             # Used by one thread at a time, but not by the one that closes it at the end.
-            self._open = sqlite3.connect(self._file, timeout=2, isolation_level=None, check_same_thread=False)
-            make_durable(self._open)
-            for pragma in _PRAGMAS:
-                self._open.execute(pragma)
+            connection = sqlite3.connect(self._file, timeout=2, isolation_level=None, check_same_thread=False)
+            try:
+                make_durable(connection)
+                for pragma in _PRAGMAS:
+                    connection.execute(pragma)
+            except sqlite3.Error:
+                connection.close()
+                raise
+            self._open = connection
         return self._open
 
     @contextmanager

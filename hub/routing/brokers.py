@@ -43,12 +43,13 @@ _connect: Any = AIOKafkaConnection.connect
 
 async def _noted_connect(self: Any) -> Any:
     """As aiokafka's own."""
+    where = f"{self.host}:{self.port}"
     try:
         connected = await _connect(self)
     except Exception as error:
-        ADMISSION.note(error, self._sasl_plain_username, self.host)
+        ADMISSION.note(error, self._sasl_plain_username, where)
         raise
-    ADMISSION.granted()
+    ADMISSION.granted(where)
     return connected
 
 

@@ -20,12 +20,19 @@ from schemas.effects import Found
 from schemas.envelope import Channel, Department
 from schemas.tasks import TaskStatus
 
+_ENCODER = msgspec.json.Encoder()
 
-class Part(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A piece of a case. Immutable; stored as JSON without what is as it always is.
 
-    Pieces lie in each other and never in a circle, so the garbage collector need not walk through them.
+class CasePart(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """A piece of a case. Immutable (each class says so again, for type checkers); stored as JSON without what is as it always is.
+
+    Pieces lie in each other and never in a circle, so the garbage collector need not walk through them. A field that is not known here was
+    written by a later version: it is refused, for what it says would be gone with the next event.
     """
+
+    def write(self) -> str:
+        """The piece as it is stored."""
+        return _ENCODER.encode(self).decode()
 
 
 class TaskState(StrEnum):
@@ -52,7 +59,7 @@ class TaskState(StrEnum):
 _IN_HAND = frozenset({TaskState.ASKED, TaskState.ACCEPTED, TaskState.IN_PROGRESS})
 
 
-class RequestHeard(Part, frozen=True):
+class RequestHeard(CasePart, frozen=True):
     """The request as it came in."""
 
     request: str
@@ -64,7 +71,7 @@ class RequestHeard(Part, frozen=True):
     lgsl: int | None = None
 
 
-class KnownFact(Part, frozen=True):
+class KnownFact(CasePart, frozen=True):
     """One fact: every value that was given for it, with the moment from which it was said to be true, in the order of the world.
 
     All are kept, for a value that is heard late may come between any two; of two for the same moment the one that sorts last counts.
@@ -99,7 +106,7 @@ class KnownFact(Part, frozen=True):
         return replace(self, said=tuple(said))
 
 
-class StatusHeard(Part, frozen=True):
+class StatusHeard(CasePart, frozen=True):
     """The status of a raising that wins over all others heard."""
 
     status: TaskStatus
@@ -116,7 +123,7 @@ class StatusHeard(Part, frozen=True):
 _ORDER = {status: place for place, status in enumerate(TaskStatus)}
 
 
-class AnswerHeard(Part, frozen=True):
+class AnswerHeard(CasePart, frozen=True):
     """What the department made of a change or a withdrawal; of the latest one that it answered."""
 
     revision: int
@@ -136,14 +143,14 @@ class AnswerHeard(Part, frozen=True):
         return (self.revision, self.withdrawal, self.refused, self.at, _ORDER[self.status], self.reason or "")
 
 
-class ReferenceHeard(Part, frozen=True):
+class ReferenceHeard(CasePart, frozen=True):
     """The department's own reference of a raising."""
 
     reference: str
     at: datetime
 
 
-class DecisionHeard(Part, frozen=True):
+class DecisionHeard(CasePart, frozen=True):
     """What a person decided about a refused task."""
 
     verdict: Verdict
@@ -156,7 +163,7 @@ def asked(revision: int, *, withdrawal: bool) -> Literal["raised", "changed", "w
     return "withdrawn" if withdrawal else "changed" if revision else "raised"
 
 
-class UncertainHeard(Part, frozen=True):
+class UncertainHeard(CasePart, frozen=True):
     """An instruction of which its connector cannot know whether the department has it."""
 
     raising: int
@@ -176,7 +183,7 @@ class UncertainHeard(Part, frozen=True):
         return asked(self.revision, withdrawal=self.withdrawal)
 
 
-class SettlementHeard(Part, frozen=True):
+class SettlementHeard(CasePart, frozen=True):
     """What a person found out about such an instruction."""
 
     revision: int
@@ -191,7 +198,7 @@ class SettlementHeard(Part, frozen=True):
         return (self.revision, self.at, self.found, self.reference or "", self.by)
 
 
-class RaisingHeard(Part, frozen=True):
+class RaisingHeard(CasePart, frozen=True):
     """What was heard of one raising of a task. Each part wins or loses by itself."""
 
     raising: int = 1
@@ -268,7 +275,7 @@ class RaisingHeard(Part, frozen=True):
         return None if over else self.answer
 
 
-class Heard(Part, frozen=True, dict=True, gc=True):
+class Heard(CasePart, frozen=True, dict=True, gc=True):
     """The join of every event of a case. Equal whatever the order and however often they came."""
 
     request: RequestHeard | None = None
@@ -304,7 +311,7 @@ class Heard(Part, frozen=True, dict=True, gc=True):
         return next((found for number in sorted(raisings, reverse=True) if (found := raisings[number].in_doubt)), None)
 
 
-class TaskView(Part, frozen=True, kw_only=True):
+class TaskView(CasePart, frozen=True, kw_only=True):
     """One task as it stands, derived."""
 
     name: str
@@ -327,7 +334,7 @@ class TaskView(Part, frozen=True, kw_only=True):
     """What it was asked or told last, while nobody knows whether it has that: a person has to ask, and everything else waits."""
 
 
-class Told(Part, frozen=True):
+class Told(CasePart, frozen=True):
     """What the department of a task was told last: which instruction, and what is in it."""
 
     raising: int = 1
@@ -339,7 +346,7 @@ class Told(Part, frozen=True):
     """The last uncertain instruction of this raising whose end was known by then; -1: none. See `tell`."""
 
 
-class Case(Part, frozen=True, kw_only=True):
+class Case(CasePart, frozen=True, kw_only=True):
     """One citizen's request across departments.
 
     Attributes:
@@ -375,10 +382,6 @@ class Case(Part, frozen=True, kw_only=True):
             msgspec.MsgspecError: it is none, or of another version of the hub.
         """
         return _CASES.decode(body)
-
-    def write(self) -> str:
-        """The case as it is stored."""
-        return _ENCODER.encode(self).decode()
 
     def truth(self) -> dict[str, Any]:
         """The case without the traces of the order in which it was heard: what two histories of the same events must agree on."""
@@ -427,7 +430,7 @@ class EntryKind(StrEnum):
     CASE_STATUS = "case-status"
 
 
-class Entry(Part, frozen=True, kw_only=True):
+class Entry(CasePart, frozen=True, kw_only=True):
     """One line of a case's timeline. `words` of the page are made of it; nothing in it is more private than a task's reason.
 
     Attributes:
@@ -469,11 +472,6 @@ class Entry(Part, frozen=True, kw_only=True):
         """
         return _ENTRIES.decode(body)
 
-    def write(self) -> str:
-        """The line as it is stored."""
-        return _ENCODER.encode(self).decode()
 
-
-_ENCODER = msgspec.json.Encoder()
 _CASES = msgspec.json.Decoder(Case)
 _ENTRIES = msgspec.json.Decoder(Entry)

@@ -30,9 +30,9 @@ class World:
     calendar: Calendar
     source: str
     """The `source` of events the worker makes: /E06000999/worker."""
-    rules: str = ""
-    """Digest of all that tasks are derived by: journeys, calendar, the code itself. Stored with each case, of which only what something
-    was heard of is then derived anew. Empty: all of it is, every time."""
+    rules: str = "these"
+    """Digest of all that tasks are derived by: journeys, calendar, the code itself. Stored with each case: while it is the same, only what
+    something was heard of is derived anew. A process that keeps nothing needs none."""
 
 
 class Output(NamedTuple):

@@ -3,8 +3,6 @@
 Faust's own command line is not used: it replaces the log handlers and opens a web server that shows state to anybody.
 """
 
-import gc
-
 import faust
 import structlog
 from faust.worker import Worker
@@ -19,6 +17,7 @@ from hub.health.watchdog import Judge, Look, Watchdog
 from hub.memory.prepare import prepare
 from hub.routing.agent import attach, make_app
 from hub.routing.brake import Brake
+from hub.routing.collector import calm
 from hub.routing.deadlines import DeadlineTimer
 from hub.routing.diary import Diary
 from hub.routing.ending import end_process
@@ -32,9 +31,6 @@ from schemas.topics import CASE_EVENTS
 
 _SILENT_S = 10.0
 """A loop that has not answered for so long is reported as not alive."""
-_COLLECT_AFTER = 50_000, 20, 50
-"""How many objects are made between two looks of the garbage collector. A round makes tens of thousands that live until its end and
-lie in no circle; Python's own 700 would walk through them again and again, for a tenth of a worker's time."""
 
 
 def run(settings: HubSettings) -> int:
@@ -105,8 +101,7 @@ class _Process:
         """Run Faust until it ends; the exit code."""
         runner = Worker(self._app, loglevel="INFO", override_logging=False, redirect_stdouts=False, quiet=True)
         runner.spinner = None
-        gc.freeze()
-        gc.set_threshold(*_COLLECT_AFTER)
+        calm()
         self._health.start()
         structlog.get_logger().info("worker starting", kafka=self._kafka, health_port=self._health.port)
         self._watchdog.start()

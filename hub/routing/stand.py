@@ -27,18 +27,18 @@ def refusals(journey: Journey, heard: Heard) -> dict[str, IfRefused]:
     return found
 
 
-def known_by(before: Case, heard: Heard, refused: Mapping[str, IfRefused], rules: str) -> Case | None:
-    """The case as it stood, where what was heard since cannot have moved a task that it is not about; else None.
+def only_raisings_moved(before: Case, heard: Heard, refused: Mapping[str, IfRefused], rules: str) -> bool:
+    """Whether what was heard since a case stood so can have moved no task but those that it is about, and those behind them.
 
     Args:
-        before: as it stood.
+        before: the case.
         heard: what is known now.
         refused: from `refusals`.
         rules: by which tasks are derived now.
     """
     was = before.heard
-    alike = (
-        before.rules == rules != ""
+    return (
+        before.rules == rules
         and was.request is heard.request
         and was.facts is heard.facts
         and was.expired is heard.expired
@@ -46,7 +46,6 @@ def known_by(before: Case, heard: Heard, refused: Mapping[str, IfRefused], rules
         and not refused
         and all(view.state is not TaskState.REJECTED for view in before.tasks)
     )
-    return before if alike else None
 
 
 def derive(
@@ -63,7 +62,8 @@ def derive(
         heard: what is known; its request is.
         refused: from `refusals`.
         calendar: the council's working days.
-        before: from `known_by`; a task of which nothing new was heard, nor of one that it comes after, stands as it did there.
+        before: the case as it stood, where `only_raisings_moved`: a task of which nothing new was heard, nor of one that it comes after,
+            stands as it did there.
     """
     if heard.request is None:
         raise ValueError("a case is derived only once its request is heard")

@@ -16,7 +16,7 @@ from hub.journeys.model import Journey, Journeys
 from hub.routing.case import Case, Entry, EntryKind, Heard, TaskView
 from hub.routing.decision import Deadline, Decision, NotForThisHub, Output, World
 from hub.routing.hear import join
-from hub.routing.stand import case_status, derive, is_settled, known_by, refusals
+from hub.routing.stand import case_status, derive, is_settled, only_raisings_moved, refusals
 from hub.routing.tell import line_of, settle, tell, updates
 from schemas.cases import CaseStatus, CaseUpdated
 from schemas.envelope import Event
@@ -47,7 +47,8 @@ def step(case: Case | None, event: Event, world: World) -> Decision:
         return Decision(after, entries=(line_of(event, heard, journey),))
 
     refused = refusals(journey, heard)
-    tasks = derive(journey, heard, refused, world.calendar, known_by(before, heard, refused, world.rules))
+    stood = before if only_raisings_moved(before, heard, refused, world.rules) else None
+    tasks = derive(journey, heard, refused, world.calendar, stood)
     status = case_status(heard, tasks, refused)
     letters = tell(journey, heard, tasks, before.told)
     changes = updates(journey, before, heard, tasks, status)

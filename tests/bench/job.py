@@ -3,7 +3,6 @@
 Whatever a contestant is built on, it decides by the same code: what differs is how it reads, sends and remembers.
 """
 
-import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,16 +101,6 @@ class Job:
         sends = [record for records in share.outgoing.values() for record in records]
         row = share.rows.get(case)
         return (body if row is None else row.body.encode()), sends
-
-
-def calm_collector() -> None:
-    """Keep Python's garbage collector from walking again and again what stays: libraries, models, the world. A tenth of the time of `step`.
-
-    To be called when all is set up.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
 
 
 class Ledger:

@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parent / "contestants"
 COMMAND = "python -m tests.bench.lock"
 THE_PRODUCTS = (
     "aiokafka",
+    "msgspec",
     "psycopg",
     "psycopg-binary",
     "pydantic",

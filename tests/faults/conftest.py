@@ -168,6 +168,7 @@ def environment(failpoints: str = "", **more: str) -> dict[str, str]:
 
 
 _TWINS_WAIT_S = 45.0
+"""Longer than anything that comes takes here; what takes longer on a busy machine makes a twin look red that is not."""
 
 
 def eventually(look: Callable[[], Any], within_s: float = 90) -> Any:

@@ -89,6 +89,8 @@ def test_a_record_too_large_is_set_aside_with_its_reason_and_blocks_no_feed(
         orders.put("80000005", status="q" * (3 * MB))
         orders.put("n" * (3 * MB))
         found = letters(6)
+        assert len(found) == 6
+        assert sorted(orders_said(dump(kafka, TOPIC, facts))) == sorted(orders.good)
 
         assert runs()
         assert "everything works" in site.health("/readyz")

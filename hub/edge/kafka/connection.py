@@ -56,6 +56,12 @@ def failed(what: str, error: Exception, right: Right, topics: Iterable[str] = ()
     return RestartMe(f"{what}: {why}" if why else f"{what} ({type(error).__name__}).")
 
 
+def _address(transport: Any) -> str:
+    """Of the broker, under the name that it is known by here."""
+    machine: str = transport.host_port().partition("<-")[0]
+    return f"{transport.host}:{machine.rpartition(':')[2]}"
+
+
 async def _handshake(transport: Any) -> None:
     """As kafka-python's own, with an end.
 
@@ -75,7 +81,7 @@ async def _handshake(transport: Any) -> None:
             else:
                 return
     except BaseException as error:
-        ADMISSION.note(error, None, transport.host)
+        ADMISSION.note(error, None, _address(transport))
         transport.close()
         raise
 
@@ -87,7 +93,7 @@ _authenticate, _complete = KafkaConnection._sasl_authenticate, KafkaConnection._
 
 async def _sasl_authenticate(connection: Any, timeout_at: float | None = None) -> None:
     """As kafka-python's own, which keeps a refused password to itself: whoever waits for an answer hears of a time-out at most."""
-    where = connection.transport.host
+    where = _address(connection.transport)
     try:
         await _authenticate(connection, timeout_at)
     except KafkaError as error:
@@ -97,7 +103,7 @@ async def _sasl_authenticate(connection: Any, timeout_at: float | None = None) -
 
 def _init_complete(connection: Any) -> None:
     """As kafka-python's own."""
-    ADMISSION.granted()
+    ADMISSION.granted(_address(connection.transport))
     _complete(connection)
 
 

@@ -141,5 +141,7 @@ def _answer(future: Any, deadline: float) -> Any:
         try:
             return future.get(timeout=min(left_s, _LOOK_S))
         except KafkaTimeoutError:
-            if ADMISSION.why or left_s <= _LOOK_S or future.is_done:
+            if future.is_done:
+                return future.get(timeout=0)  # it was acknowledged, or refused, just now
+            if ADMISSION.why or left_s <= _LOOK_S:
                 raise

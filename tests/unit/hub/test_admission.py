@@ -45,6 +45,20 @@ def test_a_producer_that_may_write_to_no_topic_is_told_so_whatever_its_error_hid
         assert "no Write on case-events." in str(refusal(error, Right.WRITE, ["case-events"]))
 
 
+def test_what_the_operating_system_refused_below_an_error_of_kafka_is_no_refusal_of_kafkas() -> None:
+    error = kafka.errors.KafkaConnectionError("lost")
+    error.__cause__ = OSError(30, "Read-only file system")
+
+    assert refusal(error, Right.READ, ["case-events"], "hub") is None
+
+
+@pytest.mark.parametrize("said", [None, 29])
+def test_an_error_that_names_nothing_is_told_by_what_was_tried(said: object) -> None:
+    error = kafka.errors.TopicAuthorizationFailedError(said)
+
+    assert "no Read on audit." in str(refusal(error, Right.READ, ["audit"]))
+
+
 @pytest.mark.parametrize(
     "error", [kafka.errors.KafkaTimeoutError(), OSError(30, "Read-only file system"), KeyError(29)]
 )
@@ -64,7 +78,9 @@ def test_a_refused_password_is_said_until_somebody_is_let_in(error: Exception) -
         "into kafka.password, and start this process again."
     )
 
-    admission.granted()
+    admission.granted("kafka-2")
+    assert admission.why
+    admission.granted("kafka-1")
     assert admission.why == ""
 
 
@@ -77,6 +93,20 @@ def test_a_certificate_that_is_not_trusted_is_said_with_the_reason() -> None:
     assert admission.why.startswith(
         "The certificate of Kafka at kafka-1 is not trusted: certificate has expired. Has it run out"
     )
+
+
+def test_a_certificate_of_one_broker_is_no_reason_to_end_while_another_lets_us_in() -> None:
+    admission = Admission()
+    admission.granted("kafka-1")
+    admission.granted("kafka-2")
+
+    error = ssl.SSLCertVerificationError()
+    error.verify_message = "certificate has expired"
+
+    admission.note(error, None, "kafka-1")
+    assert admission.why == ""
+    admission.note(error, None, "kafka-2")
+    assert admission.why.startswith("The certificate of Kafka at kafka-1 is not trusted")
 
 
 @pytest.mark.parametrize("number", [111, 58])

@@ -13,7 +13,8 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
 
-from tests.bench.job import SOURCE, Input, Job, calm_collector
+from hub.routing.collector import calm
+from tests.bench.job import SOURCE, Input, Job
 
 
 def main() -> None:
@@ -44,7 +45,7 @@ def main() -> None:
     if not store.exists():
         store.mkdir()
         init_db_dir(store, 1)
-    calm_collector()
+    calm()
     cli_main(flow, epoch_interval=timedelta(seconds=5), recovery_config=RecoveryConfig(store))
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from tests.bench.job import SOURCE, Input, Job, Ledger, calm_collector
+from hub.routing.collector import calm
+from tests.bench.job import SOURCE, Input, Job, Ledger
 
 _AT_MOST = 2000
 _WAIT_S = 0.01
@@ -53,7 +54,7 @@ def main() -> None:
             refused.append(error)
 
     consumer.subscribe([SOURCE], on_assign=begin)
-    calm_collector()
+    calm()
     while True:
         taken = by_partition(consumer.consume(_AT_MOST, _WAIT_S))
         shares = []

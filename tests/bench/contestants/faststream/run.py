@@ -14,7 +14,8 @@ from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage, KafkaPublishMessage
 
 from hub.edge.messages import Outgoing
-from tests.bench.job import SOURCE, Job, Ledger, calm_collector
+from hub.routing.collector import calm
+from tests.bench.job import SOURCE, Job, Ledger
 
 _AT_MOST = 2000
 _WAIT_MS = 10
@@ -95,5 +96,5 @@ def batches(records: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
 
 
 if __name__ == "__main__":
-    calm_collector()
+    calm()
     uvloop.run(app.run())

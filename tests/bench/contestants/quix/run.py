@@ -12,7 +12,8 @@ from quixstreams import Application, State, message_context
 from quixstreams.models.serializers import Serializer
 
 from hub.edge.messages import Outgoing
-from tests.bench.job import OUTPUTS, SOURCE, Input, Job, calm_collector
+from hub.routing.collector import calm
+from tests.bench.job import OUTPUTS, SOURCE, Input, Job
 
 _CASE = "case"
 
@@ -49,7 +50,7 @@ def main() -> None:
     app.dataframe(source).apply(decide, stateful=True, expand=True, metadata=True).to_topic(
         lambda send, *_: outputs[send.topic]
     )
-    calm_collector()
+    calm()
     app.run()
 
 

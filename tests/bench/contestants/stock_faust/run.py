@@ -17,7 +17,8 @@ mode.loop.use("uvloop")
 import faust  # noqa: E402 - the loop is chosen before it is imported
 from faust.worker import Worker  # noqa: E402 - as said
 
-from tests.bench.job import OUTPUTS, SOURCE, Input, Job, calm_collector  # noqa: E402 - as said
+from hub.routing.collector import calm  # noqa: E402 - as said
+from tests.bench.job import OUTPUTS, SOURCE, Input, Job  # noqa: E402 - as said
 
 job = Job.told()
 app = faust.App(
@@ -57,5 +58,5 @@ async def decide(events: Any) -> None:
 
 
 if __name__ == "__main__":
-    calm_collector()
+    calm()
     Worker(app, loglevel="INFO").execute_from_commandline()

@@ -80,6 +80,16 @@ def test_a_clock_of_hours_counts_real_hours_through_the_clock_change(zone: tzinf
     assert due.astimezone(UTC) == datetime(2026, 10, 25, 20, 0, tzinfo=UTC)
 
 
+def test_a_due_time_in_the_hour_that_comes_twice_is_the_same_when_it_was_written_down_and_read() -> None:
+    due = parse_due("1 hour after move_date").at(local("2026-10-01 09:00"), {"move_date": "2026-10-25"}, CALENDAR)
+    again = parse_due("2 hours after move_date").at(local("2026-10-01 09:00"), {"move_date": "2026-10-25"}, CALENDAR)
+
+    assert due is not None
+    assert again is not None
+    for each in (due, again):
+        assert datetime.fromisoformat(each.isoformat()) == each
+
+
 def test_hours_before_a_day_are_real_hours_too() -> None:
     due = parse_due("24 hours before move_date").at(local("2026-10-01 09:00"), {"move_date": "2026-10-26"}, CALENDAR)
 

@@ -23,7 +23,7 @@ def make_durable(connection: sqlite3.Connection) -> None:
             break
         except sqlite3.OperationalError as error:
             # The first change to WAL does not wait for who has the file open, as all else does: SQLite calls no busy handler there.
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
                 raise
             time.sleep(_PAUSE_S)
     connection.execute("PRAGMA synchronous=FULL")
