@@ -1,7 +1,7 @@
 # Two commands are all it takes: `make demo` and `make test`. Both set everything up first; nothing is installed by hand.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick lint faults twins lock clean
+.PHONY: help setup demo test quick lint faults twins bench lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,6 +33,9 @@ faults: $(READY) ## Run every fault test, write tests/faults/REPORT.md (FAULTS="
 
 twins: $(READY) ## Run every fault test with its protection switched off: each must go red
 	@$(BIN)/python -m tests.faults.twins
+
+bench: $(READY) ## Measure it beside others, write tests/bench/RESULTS.md (BENCH="--events 300000 --runs 3 --only hub,quix")
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 lock: $(READY) ## Write both lock files anew (LOCK=--upgrade for newer libraries)
 	@$(BIN)/uv pip compile pyproject.toml --generate-hashes --all-extras --universal --python-version 3.11 --no-annotate \
