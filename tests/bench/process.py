@@ -3,10 +3,11 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -45,6 +46,10 @@ class Heat:
     build: Path
     work: Path
     server: Server | None
+    settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """What else stands in the hub's settings."""
+    furnish: Callable[[str], None] = field(default=lambda _url: None)
+    """Puts into its database, given the URL, what is to be there before it starts."""
 
     def database(self) -> AbstractContextManager[str]:
         """The URL of an empty database; empty where it wants none."""
@@ -61,14 +66,14 @@ class Heat:
 
 @dataclass
 class Running:
-    """A contestant that runs.
+    """A process that runs.
 
     Attributes:
-        work: its folder.
+        log: what it says.
     """
 
     process: "subprocess.Popen[bytes]"
-    work: Path
+    log: Path
 
     @property
     def ended(self) -> bool:
@@ -94,7 +99,7 @@ class Running:
 
     def last_lines(self) -> str:
         """The end of what it said."""
-        return "\n".join((self.work / "log").read_text(errors="replace").splitlines()[-_LAST_LINES:])
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
 
 
 def write_settings(
@@ -120,6 +125,43 @@ def write_settings(
 
 
 @contextmanager
+def started(
+    line: Sequence[str],
+    work: Path,
+    told: Mapping[str, str] | None = None,
+    *,
+    cores: set[int] = THEIRS,
+    log: str = "log",
+) -> Iterator[Running]:
+    """A process at work in a folder; it is gone afterwards.
+
+    Args:
+        line: its command line.
+        work: its folder.
+        told: its environment, beside ours.
+        cores: where it may run.
+        log: name of the file that takes what it says.
+    """
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(told or {})}
+    with (work / log).open("ab") as file:
+        process = subprocess.Popen(line, cwd=work, env=environment, stdout=file, stderr=subprocess.STDOUT)
+    # Its threads begin where it stands, and it has none yet.
+    os.sched_setaffinity(process.pid, cores)
+    running = Running(process, work / log)
+    try:
+        yield running
+    finally:
+        if not running.ended:
+            process.kill()
+            process.wait()
+
+
+def hub(settings: Path, *words: str) -> list[str]:
+    """The command line of a `hub` command."""
+    return [sys.executable, "-m", "hub", "--settings", str(settings), *words]
+
+
+@contextmanager
 def running(heat: Heat, ground: Ground, url: str) -> Iterator[Running]:
     """A contestant at work, with a consumer group and an empty folder of its own; it is gone afterwards.
 
@@ -133,7 +175,8 @@ def running(heat: Heat, ground: Ground, url: str) -> Iterator[Running]:
     work.mkdir(parents=True)
     group = f"bench-{uuid4().hex[:8]}"
     settings = work / "hub.toml"
-    write_settings(settings, ground, group, url or f"sqlite:///{work}/worker.db")
+    write_settings(settings, ground, group, url or f"sqlite:///{work}/worker.db", heat.settings)
+    heat.furnish(url)
     told = {
         "BENCH_KAFKA": ground.bootstrap,
         "BENCH_GROUP": group,
@@ -143,21 +186,11 @@ def running(heat: Heat, ground: Ground, url: str) -> Iterator[Running]:
         "BENCH_PARTITIONS": str(ground.partitions),
         "BENCH_STORE": url,
         "PYTHONPATH": str(contestant.checkout),
-        "PYTHONUNBUFFERED": "1",
         **contestant.environment,
     }
     line = command(contestant, contestant.manifest.command, heat.build, work, settings)
-    with (work / "log").open("wb") as log:
-        process = subprocess.Popen(line, cwd=work, env={**os.environ, **told}, stdout=log, stderr=subprocess.STDOUT)
-    # Its threads begin where it stands, and it has none yet.
-    os.sched_setaffinity(process.pid, THEIRS)
-    started = Running(process, work)
-    try:
-        yield started
-    finally:
-        if not started.ended:
-            process.kill()
-            process.wait()
+    with started(line, work, told) as process:
+        yield process
 
 
 def until(seconds: float, every: float = 0.1) -> Iterator[float]:

@@ -39,7 +39,7 @@ def test_it_is_as_long_as_was_asked_and_all_its_cases_come_to_their_end(world: W
 
 
 def test_so_many_cases_are_under_way_at_a_time(world: World) -> None:
-    left = defaultdict(int)
+    left: dict[bytes, int] = defaultdict(int)
     turns = list(story(600, world, BEGINS, active=10))
     for turn in turns:
         left[turn.key] += 1
