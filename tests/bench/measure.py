@@ -195,9 +195,8 @@ def _wrong_in_sql(url: str, told: Told) -> str:
     engine = sqlalchemy.create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         status, count = tables.cases.c.status, sqlalchemy.func.count()
-        found: dict[str, int] = dict(
-            connection.execute(sqlalchemy.select(status, count).group_by(status)).tuples().all()
-        )
+        rows = connection.execute(sqlalchemy.select(status, count).group_by(status))
+        found = {str(standing): int(number) for standing, number in rows}
         lines = connection.execute(sqlalchemy.select(count).select_from(tables.timeline)).scalar_one()
     wrong = []
     if found != {"finished": told.cases}:
