@@ -21,11 +21,10 @@ from hub.routing.world import load_world
 from hub.settings import load
 from tests.bench.ground import ground
 from tests.bench.measure import Run, measure
-from tests.bench.preload import tell
+from tests.bench.preload import begins, tell
 from tests.bench.process import Heat, step_aside, write_settings
 from tests.bench.roster import ROOT, Contestant
 from tests.bench.roster import load as contestants
-from tests.bench.session import begins
 
 FOLDER = ROOT / ".hub" / "bench"
 BASELINE = Path(__file__).with_name("baseline")

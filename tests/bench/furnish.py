@@ -15,7 +15,7 @@ from schemas.references import case_reference
 from tests.bench.fetched import Fetched
 
 _TEMPLATES = 400
-_LINES = 3
+LINES = 3
 """Lines of a stored case's timeline; a real one has seventeen, and millions of those would fill the disk and tell nothing more."""
 _AT_ONCE = 50_000
 
@@ -57,7 +57,7 @@ def references(number: int, before: datetime, seed: str = "stored") -> Iterator[
         yield case_reference(before - timedelta(seconds=number - place), f"{seed}|{place}")
 
 
-def furnish(file: str, chosen: list[Template], named: Iterable[str], lines: int | None = _LINES) -> int:
+def furnish(file: str, chosen: list[Template], named: Iterable[str], lines: int | None = LINES) -> int:
     """Write cases into a worker's SQLite memory; how many.
 
     Args:

@@ -31,11 +31,12 @@ class Told:
 
     Attributes:
         oracle: of the outputs.
-        cases, lines: how many cases there are, and lines of their timelines.
+        cases, finished, lines: how many cases there are, how many of them have come to their end, and lines of their timelines.
     """
 
     oracle: Oracle
     cases: int = 0
+    finished: int = 0
     lines: int = 0
 
 
@@ -199,8 +200,8 @@ def _wrong_in_sql(url: str, told: Told) -> str:
         found = {str(standing): int(number) for standing, number in rows}
         lines = connection.execute(sqlalchemy.select(count).select_from(tables.timeline)).scalar_one()
     wrong = []
-    if found != {"finished": told.cases}:
-        wrong.append(f"its cases stand {found}, and {told.cases} of them should be finished")
+    if (sum(found.values()), found.get("finished", 0)) != (told.cases, told.finished):
+        wrong.append(f"its cases stand {found}; of {told.cases} {told.finished} should be finished")
     if lines != told.lines:
         wrong.append(f"its timelines have {lines} lines instead of {told.lines}")
     return "; ".join(wrong)

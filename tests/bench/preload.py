@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import Producer
 
@@ -15,13 +16,18 @@ from tests.bench.measure import Told
 _LOOK_S = 0.001
 
 
+def begins() -> datetime:
+    """When a story begins: behind today, so that no deadline of it passes while it is told."""
+    return datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=2)
+
+
 def tell(turns: Iterable[Turn], ground: Ground) -> Told:
     """Put a whole story on the topic; what must come of it."""
     producer, expected, oracle = ground.producer(), Expected(), Oracle(told_on=CASE_UPDATES.name)
     for turn in expecting(turns, ground, expected, oracle):
         put(producer, STORY, turn.key, turn.value)
     assert producer.flush(120) == 0
-    return Told(oracle, len(expected.cases), expected.lines)
+    return Told(oracle, len(expected.cases), expected.finished, expected.lines)
 
 
 def expecting(turns: Iterable[Turn], ground: Ground, expected: Expected, oracle: Oracle) -> Iterator[Turn]:

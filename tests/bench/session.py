@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,14 +18,9 @@ from tests.bench.database import Server
 from tests.bench.ground import STORY, Ground
 from tests.bench.page import page
 from tests.bench.paths import PATHS, Bench
-from tests.bench.preload import tell
+from tests.bench.preload import begins, tell
 from tests.bench.process import Heat
 from tests.bench.roster import Contestant, prepare
-
-
-def begins() -> datetime:
-    """When the story begins: behind today, so that no deadline of it passes while it is told."""
-    return datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=2)
 
 
 @dataclass
