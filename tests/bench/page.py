@@ -36,6 +36,11 @@ GOALS = (
 )
 _P99_AGAINST = "quix"
 
+_HOW_WAITS = (
+    "By the broker's clock, from when the event was appended to when its output was. Of Kafka Streams with exactly once that flatters:\n"
+    "what it has appended can be read only when it commits, every 100 ms. Contestants that cannot keep up with 3,000/s fall behind there,\n"
+    "and their waits say by how much."
+)
 Row = Sequence[str]
 
 
@@ -136,7 +141,7 @@ def _latency(results: Mapping[str, Any]) -> str:
             spreads = [_spread(good, key, _whole) for key in ("p50", "p95", "p99", "most")]
             rows.append((f"{rate:,}/s", title, *spreads, _spread(good, "core_share", _hundredths)))
     head = ("", "", "p50 ms", "p95 ms", "p99 ms", "max ms", "share of a core")
-    text = "## From a request on the topic to its task on the topic\n\n" + _table(head, rows)
+    text = f"## From a request on the topic to its task on the topic\n\n{_HOW_WAITS}\n\n{_table(head, rows)}"
     said = []
     for (rate, name), ours in middle.items():
         theirs = middle.get((rate, _P99_AGAINST))
