@@ -44,7 +44,9 @@ lock: $(READY) ## Write both lock files anew (LOCK=--upgrade for newer libraries
 	@mv $(VENV)/jars.lock hub/broker/jars.lock
 
 clean: ## Delete what was made here, .venv and .hub with it
-	@if [ -x $(BIN)/hub ] && [ -d .hub/broker ]; then $(BIN)/hub broker --folder .hub/broker stop; fi
+	@for broker in .hub/broker .hub/bench/broker .hub/bench/compare/broker; do \
+		if [ -x $(BIN)/hub ] && [ -d $$broker ]; then $(BIN)/hub broker --folder $$broker stop; fi; \
+	done
 	@rm -rf $(VENV) .hub .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

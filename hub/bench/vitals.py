@@ -30,7 +30,12 @@ def is_known() -> bool:
 def used(pid: int) -> Used:
     """What a process and those that it started and that still run have used; nothing of one that has ended."""
     pids = family(pid)
-    return Used(sum(map(_cpu_s, pids)), sum(map(_peak_mb, pids)))
+    return Used(sum(map(_cpu_s, pids)), sum(_size_mb(member, "VmHWM:") for member in pids))
+
+
+def memory_mb(pid: int) -> float:
+    """The memory that a process and those that it started have now."""
+    return sum(_size_mb(member, "VmRSS:") for member in family(pid))
 
 
 def family(pid: int) -> list[int]:
@@ -52,9 +57,9 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
-def _peak_mb(pid: int) -> float:
+def _size_mb(pid: int, name: str) -> float:
     for line in _text(_PROC / str(pid) / "status").splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(name):
             return int(line.split()[1]) / _MB
     return 0.0
 

@@ -60,6 +60,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
         default=RESULTS,
         help="where the figures go, the page beside it (default: tests/bench/RESULTS.json)",
     )
+    add("--steady", type=float, default=600.0, metavar="SECONDS", help="how long 3,000/s are to be held (default: 600)")
     add("--page", action="store_true", help="only write the page anew, from the figures there are")
     return parser.parse_args(arguments)
 

@@ -76,6 +76,7 @@ PATHS: Mapping[str, Callable[[Bench], Iterator[Row]]] = MappingProxyType(
             "api",
             "effect",
             "drain",
+            "steady",
             "workers",
             "stored",
             "sizes",
