@@ -4,6 +4,7 @@ Nothing of the hub's own is touched: its topics are neither read nor written, it
 is made carries a name that begins with `hub-bench-`, so that what a killed measurement left behind is known for what it is.
 """
 
+import os
 import shutil
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from hub.edge.kafka import TopicFacts, Topics, topics_of
 from hub.errors import ConfigurationError
 from hub.memory import tables
 from hub.settings import HubSettings
+from hub.supervisor import leash
 from schemas.topics import CASE_EVENTS, CASE_UPDATES, TASKS
 
 SETTING = "--database"
@@ -72,8 +74,13 @@ class Bench:
     def worker(self) -> Iterator["subprocess.Popen[bytes]"]:
         """The worker at work; stopped afterwards as an operator stops one."""
         with self._log.open("wb") as log:
+            # Whatever ends this process ends the worker, too.
+            bound = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), "0"]
             process = subprocess.Popen(
-                [sys.executable, "-m", "hub.bench.worker"], stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT
+                [*bound, sys.executable, "-m", "hub.bench.worker"],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         assert process.stdin is not None
         with suppress(BrokenPipeError), process.stdin as told:
@@ -120,11 +127,12 @@ def place(settings: HubSettings, bootstrap: str, database: str | None) -> Iterat
     folder.mkdir(parents=True)
     try:
         with topics_of(settings.kafka, bootstrap) as admin:
-            admin.create(made)
             try:
+                admin.create(made)
                 yield Bench(own, made, admin, folder)
             finally:
-                admin.delete([topic.name for topic in made])
+                if there := admin.existing([topic.name for topic in made]):
+                    admin.delete(list(there))
                 admin.forget_group(name, name)
     finally:
         if database is not None:

@@ -1,6 +1,7 @@
 """`hub bench`: how fast the hub is on this machine, with this Kafka."""
 
 import json
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 
 from hub.bench.trial import Asked, Trial, measure
 from hub.broker.cluster import bootstrap
+from hub.errors import EXIT_RESTART
 from hub.settings import load
 
 _WRONG = 1
@@ -36,6 +38,8 @@ def command(file: Path | None, /, *, as_json: bool, **given: Any) -> None:
     A hub that runs there is not disturbed: the measurement has topics, a consumer group and a database of its own, whose names begin with
     hub-bench-, and deletes them at the end. But it keeps brokers and this machine busy for a minute or two: not in your busiest hour.
     """
+    # Asked to stop, it still deletes what it has made.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_RESTART))
     settings = load(file)
     asked = Asked(**given)
     found = measure(settings, bootstrap(settings), asked, lambda words: click.echo(f"{words} ...", err=True))

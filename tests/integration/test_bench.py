@@ -79,6 +79,20 @@ def test_hub_bench_measures_beside_a_hub_and_leaves_nothing_behind(
         assert tables_of(url) == []
 
 
+def test_hub_bench_deletes_what_it_has_made_when_it_is_stopped_in_the_middle(base: Ground, settings: Path) -> None:
+    before = groups_and_topics(base)
+    with subprocess.Popen(line(settings), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while "the worker starts" not in process.stderr.readline():
+            assert process.poll() is None
+        process.terminate()
+        said = process.stderr.read()
+
+    assert process.returncode == 75, said
+    assert groups_and_topics(base) == before
+    assert [path.name for path in settings.parent.glob(".hub/hub-bench-*")] == []
+
+
 def test_hub_bench_refuses_a_database_that_is_not_empty(settings: Path, postgres_url: str) -> None:
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute("CREATE TABLE cases (reference text)")
@@ -95,10 +109,13 @@ def tables_of(url: str) -> list[str]:
         return [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname='public'")]
 
 
-def run(settings: Path, *more: str) -> "subprocess.CompletedProcess[str]":
-    line = [sys.executable, "-m", "hub", "--settings", str(settings), "bench"]
+def line(settings: Path, *more: str) -> list[str]:
     small = ["--events", str(EVENTS), "--rate", "200", "--seconds", "1", "--json"]
-    return subprocess.run([*line, *small, *more], capture_output=True, text=True, check=False)
+    return [sys.executable, "-m", "hub", "--settings", str(settings), "bench", *small, *more]
+
+
+def run(settings: Path, *more: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(line(settings, *more), capture_output=True, text=True, check=False)
 
 
 def bench(settings: Path, *more: str) -> dict[str, Any]:
