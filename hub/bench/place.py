@@ -76,7 +76,7 @@ class Bench:
         with self._log.open("wb") as log:
             # Whatever ends this process ends the worker, too.
             bound = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), "0"]
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - our own command, and our own number
                 [*bound, sys.executable, "-m", "hub.bench.worker"],
                 stdin=subprocess.PIPE,
                 stdout=log,

@@ -70,6 +70,8 @@ class Ground:
             for name in (STORY, *OUTPUTS, *names)
         ]
         _all(self._admin.incremental_alter_configs(resources))
+        # Whoever asks now is told of all of them.
+        self.ends(self.places([STORY, *OUTPUTS, *names]))
 
     def places(self, names: Iterable[str]) -> list[Place]:
         """Every partition of these topics."""

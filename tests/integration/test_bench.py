@@ -41,7 +41,8 @@ def settings(base: Ground, tmp_path: Path) -> Path:
 def groups_and_topics(base: Ground) -> tuple[set[str], set[str]]:
     admin = AdminClient({"bootstrap.servers": base.bootstrap})
     listed = admin.list_consumer_groups(request_timeout=30).result()
-    return {group.group_id for group in listed.valid}, set(admin.list_topics(timeout=30).topics)
+    topics = admin.list_topics(timeout=30).topics
+    return {group.group_id for group in listed.valid}, {topic for topic in topics if not topic.startswith("__")}
 
 
 def test_the_hub_comes_through_a_story_and_nothing_is_lost_or_doubled(base: Ground, settings: Path) -> None:
