@@ -28,6 +28,7 @@ class Latency:
     Attributes:
         contestant, number: which, and which of its runs.
         per_s: the rate that was asked for.
+        sent_per_s: the rate at which they were sent.
         core_share: how much of a core it took meanwhile.
         waits: how long outputs took; None where something was wrong.
         problem: what was.
@@ -36,6 +37,7 @@ class Latency:
     contestant: str
     number: int
     per_s: int
+    sent_per_s: float = 0.0
     core_share: float = 0.0
     waits: Waits | None = None
     problem: str = ""
@@ -69,12 +71,13 @@ def measure(
                 found.append(Latency(name, heat.number, rate, problem=f"{warm}\n{started.last_lines()}"))
                 continue
             before, began = started.used().cpu_s, time.monotonic()
-            waits = _at(started, ground, to_come, round(rate * seconds), rate)
+            how = _at(started, ground, to_come, round(rate * seconds), rate)
             share = (started.used().cpu_s - before) / (time.monotonic() - began)
-            if isinstance(waits, str):
-                found.append(Latency(name, heat.number, rate, problem=f"{waits}\n{started.last_lines()}"))
+            if isinstance(how, str):
+                found.append(Latency(name, heat.number, rate, problem=f"{how}\n{started.last_lines()}"))
             else:
-                found.append(Latency(name, heat.number, rate, round(share, 3), waits))
+                sent_per_s, waits = how
+                found.append(Latency(name, heat.number, rate, round(sent_per_s), round(share, 3), waits))
         started.stop()
     ground.empty([STORY, *OUTPUTS])
     return found
@@ -85,13 +88,15 @@ def turns_for(seconds: float, rates: Sequence[int] = RATES) -> int:
     return _WARM_UP + sum(round(rate * seconds) for rate in rates)
 
 
-def _at(started: Running, ground: Ground, turns: Iterator[Turn], number: int, per_s: float) -> Waits | str:
-    """So many turns at a rate; how long their outputs took, or what was wrong."""
+def _at(
+    started: Running, ground: Ground, turns: Iterator[Turn], number: int, per_s: float
+) -> tuple[float, Waits] | str:
+    """So many turns at a rate; at which they were sent, and how long their outputs took, or what was wrong."""
     asked, outputs = ground.places([STORY]), ground.places(OUTPUTS)
     began, begin = ground.ends(asked), ground.ends(outputs)
     expected = Expected()
     oracle = Oracle()
-    at_rate(expecting(islice(turns, number), ground, expected, oracle), per_s, ground)
+    sent_per_s = at_rate(expecting(islice(turns, number), ground, expected, oracle), per_s, ground)
     for _ in until(_ALL_WITHIN_S):
         if sum(ground.ends(outputs).values()) - sum(begin.values()) >= oracle.outputs:
             break
@@ -106,4 +111,4 @@ def _at(started: Running, ground: Ground, turns: Iterator[Turn], number: int, pe
         (UUID(orjson.loads(record.value)["causationid"]), float(record.at_ms))
         for record in ground.read(begin, ground.ends(outputs))
     ]
-    return Waits.of(waits_ms(came_in, came_out))
+    return sent_per_s, Waits.of(waits_ms(came_in, came_out))

@@ -36,6 +36,8 @@ GOALS = (
 )
 _P99_AGAINST = "quix"
 
+_SENT = 0.97
+"""So much of a rate must have been sent, or the page says how much it was."""
 _HOW_WAITS = (
     "By the broker's clock, from when the event was appended to when its output was. Of Kafka Streams with exactly once that flatters:\n"
     "what it has appended can be read only when it commits, every 100 ms. Contestants that cannot keep up with 3,000/s fall behind there,\n"
@@ -139,7 +141,9 @@ def _latency(results: Mapping[str, Any]) -> str:
                 continue
             middle[rate, name] = {key: Spread.of(run[key] for run in good).median for key in ("p99", "core_share")}
             spreads = [_spread(good, key, _whole) for key in ("p50", "p95", "p99", "most")]
-            rows.append((f"{rate:,}/s", title, *spreads, _spread(good, "core_share", _hundredths)))
+            sent = min(run["sent_per_s"] for run in runs if run["waits"])
+            shown = f"{rate:,}/s" if sent >= _SENT * rate else f"{rate:,}/s, of which {sent:,.0f} were sent"
+            rows.append((shown, title, *spreads, _spread(good, "core_share", _hundredths)))
     head = ("", "", "p50 ms", "p95 ms", "p99 ms", "max ms", "share of a core")
     text = f"## From a request on the topic to its task on the topic\n\n{_HOW_WAITS}\n\n{_table(head, rows)}"
     said = []

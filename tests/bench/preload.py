@@ -50,13 +50,14 @@ def put(producer: Producer, topic: str, key: bytes, value: bytes) -> None:
             return
 
 
-def at_rate(turns: Iterable[Turn], per_s: float, ground: Ground) -> int:
-    """Put turns on the topic as they would come in, so many a second; how many there were."""
+def at_rate(turns: Iterable[Turn], per_s: float, ground: Ground) -> float:
+    """Put turns on the topic as they would come in, so many a second; how many a second it was in truth."""
     producer, began, sent = ground.producer(linger_ms=0), time.monotonic(), 0
     for turn in turns:
         while time.monotonic() < began + sent / per_s:
             time.sleep(_LOOK_S)
         put(producer, STORY, turn.key, turn.value)
         sent += 1
+    took_s = time.monotonic() - began
     assert producer.flush(120) == 0
-    return sent
+    return sent / took_s

@@ -18,7 +18,10 @@ from tests.bench.ground import Ground
 from tests.bench.roster import Contestant, command
 
 STOPS_WITHIN_S = 10.0
-_CORES = sorted(os.sched_getaffinity(0))
+CAN_PIN = hasattr(os, "sched_setaffinity")
+"""Not on macOS: there all share all cores, and figures say less."""
+_CORES = sorted(os.sched_getaffinity(0)) if CAN_PIN else [0]
+EVERYWHERE = set(_CORES)
 THEIRS = {_CORES[-1]}
 """Where contestants run; the broker, the database and what measures share the others."""
 OURS = set(_CORES[:-1]) or THEIRS
@@ -27,7 +30,12 @@ _LAST_LINES = 12
 
 def step_aside() -> None:
     """Leave the contestants' core to them. What is started from now on does so, too."""
-    os.sched_setaffinity(0, OURS)
+    _pin(0, OURS)
+
+
+def _pin(pid: int, cores: set[int]) -> None:
+    if CAN_PIN:
+        os.sched_setaffinity(pid, cores)
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,7 @@ def started(
     with (work / log).open("ab") as file:
         process = subprocess.Popen(line, cwd=work, env=environment, stdout=file, stderr=subprocess.STDOUT)
     # Its threads begin where it stands, and it has none yet.
-    os.sched_setaffinity(process.pid, cores)
+    _pin(process.pid, cores)
     running = Running(process, work / log)
     try:
         yield running

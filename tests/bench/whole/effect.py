@@ -4,7 +4,6 @@ Nobody works in the housing department meanwhile and nothing of it is waited for
 journal has it. The journal names the effect key, the topic says whose case that is, and the door said when that case was asked for.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,7 +19,7 @@ from schemas.envelope import Department
 from schemas.topics import CASE_EVENTS, FACTS, TASKS
 from tests.bench.ground import OUTPUTS
 from tests.bench.paths import Bench, Row, row
-from tests.bench.process import hub, started, until, write_settings
+from tests.bench.process import EVERYWHERE, hub, started, until, write_settings
 from tests.bench.whole.api import PEAK_PER_S, free_port, said, seconds_of, web, web_at
 from tests.bench.whole.asking import Answer, ask, bodies
 from tests.bench.whole.sources import system
@@ -31,7 +30,6 @@ _PATIENCE_S = 120.0
 """After the last request; what has not come by then is told."""
 _RATES = (PEAK_PER_S, 3000)
 _ORDERS = "SELECT hub_ref, at FROM rmworder_journal WHERE op='insert' AND hub_ref<>''"
-_EVERYWHERE = os.sched_getaffinity(0)
 
 
 def measure(bench: Bench) -> Iterator[Row]:
@@ -52,7 +50,7 @@ def measure(bench: Bench) -> Iterator[Row]:
             begin = ground.ends(ground.places([housing]))
             settings = work / "hub.toml"
             processes = [
-                stack.enter_context(started(hub(settings, *words), work, cores=_EVERYWHERE, log=f"{words[0]}.log"))
+                stack.enter_context(started(hub(settings, *words), work, cores=EVERYWHERE, log=f"{words[0]}.log"))
                 for words in (("worker",), ("connector", "run", _NAME))
             ]
             stack.enter_context(web(work, port))

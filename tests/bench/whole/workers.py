@@ -3,7 +3,6 @@
 On a small machine they share its cores with the broker and the database.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,10 +12,9 @@ from hub.memory.prepare import prepare
 from tests.bench.ground import OUTPUTS, STORY
 from tests.bench.paths import Bench, Row, row
 from tests.bench.preload import begins, tell
-from tests.bench.process import hub, started, until, write_settings
+from tests.bench.process import EVERYWHERE, hub, started, until, write_settings
 
 _ALL_WITHIN_S = 900.0
-_EVERYWHERE = os.sched_getaffinity(0)
 
 
 def measure(bench: Bench) -> Iterator[Row]:
@@ -37,9 +35,7 @@ def measure(bench: Bench) -> Iterator[Row]:
                 work.mkdir(parents=True)
                 name = {"worker": {"name": f"worker-{place}"}}
                 write_settings(work / "hub.toml", ground, f"bench-workers-{number}", url, name)
-                processes.append(
-                    stack.enter_context(started(hub(work / "hub.toml", "worker"), work, cores=_EVERYWHERE))
-                )
+                processes.append(stack.enter_context(started(hub(work / "hub.toml", "worker"), work, cores=EVERYWHERE)))
             for _ in until(_ALL_WITHIN_S):
                 if sum(ground.ends(begin).values()) - sum(begin.values()) >= told.oracle.outputs:
                     break

@@ -24,12 +24,13 @@ def run(contestant: str, number: int, per_s: float, **more: Any) -> dict[str, An
     }
 
 
-def latency(contestant: str, per_s: int, p99: float, core_share: float) -> dict[str, Any]:
+def latency(contestant: str, per_s: int, p99: float, core_share: float, sent_per_s: int = 0) -> dict[str, Any]:
     waits = {"number": 9, "p50": 5.0, "p95": 8.0, "p99": p99, "most": 90.0}
     return {
         "contestant": contestant,
         "number": 1,
         "per_s": per_s,
+        "sent_per_s": sent_per_s or per_s,
         "core_share": core_share,
         "waits": waits,
         "problem": "",
@@ -107,6 +108,12 @@ def test_latency_and_cpu_are_held_against_those_of_quix(results: dict[str, Any])
     assert "| 300/s | The hub | 5 | 8 | 30 | 90 | 0.25 |" in text
     assert "- 300/s, p99, ours / Quix, promised at most 1: 0.50, kept" in text
     assert "- 300/s, CPU, ours / Quix, promised at most 1: 1.25, MISSED by 25%" in text
+
+
+def test_a_rate_that_could_not_be_sent_is_told(results: dict[str, Any]) -> None:
+    results["latency"] = [latency("hub", 3000, 30, 0.25, sent_per_s=2700)]
+
+    assert "| 3,000/s, of which 2,700 were sent | The hub |" in page(results)
 
 
 def test_a_whole_path_that_could_not_be_measured_is_told(results: dict[str, Any]) -> None:
