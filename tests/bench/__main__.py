@@ -16,9 +16,10 @@ from tests.bench.here import about
 from tests.bench.page import is_all_right
 from tests.bench.paths import PATHS, Bench
 from tests.bench.process import step_aside, write_settings
+from tests.bench.results import LATENCY, RUNS, Results, beside, empty
 from tests.bench.roster import ROOT
 from tests.bench.roster import load as load_contestants
-from tests.bench.session import Results, Session, prepared
+from tests.bench.session import Session, prepared
 
 WORK = ROOT / ".hub" / "bench"
 RESULTS = Path(__file__).with_name("RESULTS.json")
@@ -61,12 +62,23 @@ def options(arguments: list[str]) -> argparse.Namespace:
         help="where the figures go, the page beside it (default: tests/bench/RESULTS.json)",
     )
     add("--steady", type=float, default=600.0, metavar="SECONDS", help="how long 3,000/s are to be held (default: 600)")
+    add("--add", action="store_true", help="leave the figures there are, but for what is measured anew")
     add("--page", action="store_true", help="only write the page anew, from the figures there are")
     return parser.parse_args(arguments)
 
 
 def _names(text: str) -> tuple[str, ...]:
     return () if text == "none" else tuple(text.split(","))
+
+
+def _begun(asked: argparse.Namespace) -> dict[str, Any]:
+    """The figures as they stand before anything is measured."""
+    go = about(sys.argv[1:])
+    if not (asked.add and asked.results.is_file()):
+        return empty(go)
+    measured = {RUNS: asked.runs, LATENCY: asked.latency}
+    tables = [table for table, much in measured.items() if much and asked.only != ()]
+    return beside(json.loads(asked.results.read_text(encoding="utf-8")), go, tables, asked.paths)
 
 
 def main() -> int:
@@ -77,15 +89,7 @@ def main() -> int:
         return 0
     if unknown := sorted(set(asked.paths) - set(PATHS)):
         sys.exit(f"There is no path {', '.join(unknown)}. There are: {', '.join(PATHS)}.")
-    tables: dict[str, Any] = {
-        "story": {},
-        "contestants": {},
-        "not_prepared": {},
-        "runs": [],
-        "latency": [],
-        "paths": [],
-    }
-    results = Results(asked.results, about(sys.argv[1:]) | tables)
+    results = Results(asked.results, _begun(asked))
     runs = WORK / "runs"
     shutil.rmtree(runs, ignore_errors=True)
     runs.mkdir(parents=True)

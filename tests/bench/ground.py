@@ -57,7 +57,10 @@ class Ground:
 
     def __init__(self, bootstrap: str, partitions: int, pid: int) -> None:
         self.bootstrap, self.partitions, self.pid = bootstrap, partitions, pid
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        self._admin = self._new_admin()
+
+    def _new_admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
 
     def make_topics(self) -> None:
         """The hub's topics, and the prototype's; the broker's clock stamps what comes in and what comes out."""
@@ -87,10 +90,11 @@ class Ground:
                 answers = self._admin.list_offsets(asked, request_timeout=ANSWER_S)
                 return {(part.topic, part.partition): answer.result().offset for part, answer in answers.items()}
             except KafkaException:
-                # A topic made a moment ago may still be without a leader.
+                # A topic made a moment ago may still be without a leader; and a client that was told so once believes it for minutes.
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.1)
+                self._admin = self._new_admin()
 
     def producer(self, linger_ms: int = 20) -> Producer:
         """A producer that puts every case where the hub looks for it."""

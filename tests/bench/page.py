@@ -57,26 +57,37 @@ def page(results: Mapping[str, Any]) -> str:
 
 
 def _head(results: Mapping[str, Any]) -> str:
-    machine, story = results["machine"], results["story"]
+    story, gos = results["story"], results["gos"]
     told = (
-        f"The story: {story['events']:,} events of {story['cases']:,} cases of the journey hospital-discharge, "
-        f"{story['bytes']:,} bytes each in the mean, from which {story['outputs']:,} outputs follow; {story['partitions']} partitions. "
+        f"The story: {story['events']:,} events of {story['cases']:,} cases of the journey hospital-discharge, {story['bytes']:,} bytes\n"
+        f"each in the mean, from which {story['outputs']:,} outputs follow; {story['partitions']} partitions.\n\n"
         if story
         else ""
     )
+    when = "\n".join(f"- {_where(go)}" for go in gos) if len(gos) > 1 else _where(gos[0])
+    commands = "\n".join(dict.fromkeys(go["command"] for go in gos))
     return f"""# What was measured
 
-{results["date"]}, commit {results["commit"]}, on {machine["cores"]} cores of {machine["processor"]}, {machine["memory_gb"]} GB,
-{machine["system"]}, Python {machine["python"]}. Do it again with
+{when}
+
+Do it again with
 
 ```sh
-{results["command"]}
+{commands}
 ```
 
 {told}Every contestant in Python calls the same `step`; each runs alone on one core, and the broker, the database and what measures share
 the others. Runs are interleaved: one of each, then the next of each. A figure is the median, with the range of the runs behind it. Outputs
 are counted and compared by id with those that must come, after every run; of a hub its database is compared, too.
 """
+
+
+def _where(go: Mapping[str, Any]) -> str:
+    machine = go["machine"]
+    return (
+        f"{go['date']}, commit {go['commit']}, on {machine['cores']} cores of {machine['processor']}, {machine['memory_gb']} GB, "
+        f"{machine['system']}, Python {machine['python']}"
+    )
 
 
 def _throughput(results: Mapping[str, Any]) -> str:

@@ -1,7 +1,6 @@
 # ruff: noqa: T201 - says on the terminal how it goes
 """Everything that is measured in one go: contestants in turns, and the figures kept as they come."""
 
-import json
 import shutil
 import subprocess
 import time
@@ -9,46 +8,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from hub.bench.story import Turn, story
 from hub.routing.step import World
 from tests.bench import bare, latency, measure
 from tests.bench.database import Server
 from tests.bench.ground import STORY, Ground
-from tests.bench.page import page
 from tests.bench.paths import PATHS, Bench
 from tests.bench.preload import begins, tell
 from tests.bench.process import Heat
+from tests.bench.results import Results
 from tests.bench.roster import Contestant, prepare
-
-
-@dataclass
-class Results:
-    """The figures, and the file that they are kept in.
-
-    Attributes:
-        file: JSON; the page stands beside it.
-        found: what is in it.
-    """
-
-    file: Path
-    found: dict[str, Any]
-
-    @property
-    def page(self) -> Path:
-        """For people."""
-        return self.file.with_suffix(".md")
-
-    def keep(self, table: str, found: Any) -> None:
-        """Add one measurement, at once: the next one may be interrupted."""
-        self.found[table].append(found)
-        self.write()
-
-    def write(self) -> None:
-        """Write both files."""
-        self.file.write_text(json.dumps(self.found, indent=1) + "\n", encoding="utf-8")
-        self.page.write_text(page(self.found), encoding="utf-8")
 
 
 def prepared(contestants: Iterable[Contestant], environments: Path, results: Results) -> list[tuple[Contestant, Path]]:
@@ -142,7 +112,7 @@ class Session:
             print(f"\n{name}", flush=True)
             for row in PATHS[name](bench):
                 print(f"  {row['what']}: {row['measured'] or row['problem']}", flush=True)
-                self.results.keep("paths", row)
+                self.results.keep("paths", row | {"path": name})
 
 
 def _said(run: measure.Run) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 from connectors.sdk.simulation import Citizen
 
 _CONNECTIONS = 64
-_LATEST_S = 120.0
+_LATEST_S = 300.0
 
 
 @dataclass(frozen=True)

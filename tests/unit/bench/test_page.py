@@ -41,10 +41,14 @@ def latency(contestant: str, per_s: int, p99: float, core_share: float, sent_per
 def results() -> dict[str, Any]:
     machine = {"cores": 2, "processor": "a processor", "memory_gb": 24, "system": "Linux", "python": "3.11.7"}
     return {
-        "date": "2026-11-24 12:00 UTC",
-        "commit": "abc1234",
-        "command": 'make bench BENCH="--runs 3"',
-        "machine": machine,
+        "gos": [
+            {
+                "date": "2026-11-24 12:00 UTC",
+                "commit": "abc1234",
+                "command": 'make bench BENCH="--runs 3"',
+                "machine": machine,
+            }
+        ],
         "story": {"events": 300_000, "cases": 20_000, "outputs": 330_000, "bytes": 566, "partitions": 12},
         "contestants": {
             name: {"title": title, "keeps": "something"} for name, title in (("hub", "The hub"), ("quix", "Quix"))
@@ -62,6 +66,17 @@ def test_it_says_when_where_and_how_to_do_it_again(results: dict[str, Any]) -> N
     assert "2026-11-24 12:00 UTC, commit abc1234, on 2 cores of a processor, 24 GB" in text
     assert 'make bench BENCH="--runs 3"' in text
     assert "300,000 events of 20,000 cases" in text
+
+
+def test_what_was_measured_in_several_goes_says_each_of_them(results: dict[str, Any]) -> None:
+    first = results["gos"][0]
+    results["gos"].append(first | {"commit": "def5678", "command": 'make bench BENCH="--only none"'})
+
+    text = page(results)
+
+    assert "- 2026-11-24 12:00 UTC, commit abc1234," in text
+    assert "- 2026-11-24 12:00 UTC, commit def5678," in text
+    assert 'make bench BENCH="--runs 3"\nmake bench BENCH="--only none"\n' in text
 
 
 def test_a_figure_is_the_median_with_the_range_behind_it(results: dict[str, Any]) -> None:
