@@ -1,7 +1,7 @@
 # Two commands are all it takes: `make demo` and `make test`. Both set everything up first; nothing is installed by hand.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick lint faults twins lock clean
+.PHONY: help setup demo test quick lint faults twins bench lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,6 +34,9 @@ faults: $(READY) ## Run every fault test, write tests/faults/REPORT.md (FAULTS="
 twins: $(READY) ## Run every fault test with its protection switched off: each must go red
 	@$(BIN)/python -m tests.faults.twins
 
+bench: $(READY) ## Measure it beside others, write tests/bench/RESULTS.md (BENCH="--events 300000 --runs 3 --only hub,quix")
+	@$(BIN)/python -m tests.bench $(BENCH)
+
 lock: $(READY) ## Write both lock files anew (LOCK=--upgrade for newer libraries)
 	@$(BIN)/uv pip compile pyproject.toml --generate-hashes --all-extras --universal --python-version 3.11 --no-annotate \
 		--no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock --quiet $(LOCK)
@@ -41,7 +44,9 @@ lock: $(READY) ## Write both lock files anew (LOCK=--upgrade for newer libraries
 	@mv $(VENV)/jars.lock hub/broker/jars.lock
 
 clean: ## Delete what was made here, .venv and .hub with it
-	@if [ -x $(BIN)/hub ] && [ -d .hub/broker ]; then $(BIN)/hub broker --folder .hub/broker stop; fi
+	@for broker in .hub/broker .hub/bench/broker .hub/bench/compare/broker; do \
+		if [ -x $(BIN)/hub ] && [ -d $$broker ]; then $(BIN)/hub broker --folder $$broker stop; fi; \
+	done
 	@rm -rf $(VENV) .hub .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

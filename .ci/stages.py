@@ -46,6 +46,12 @@ LINT = [
 ]
 
 
+BENCH = [
+    # Behind all others, alone on the machine: it measures. It fails when something is lost or doubled, and never because of a time.
+    Stage("bench", ["python", "-m", "tests.bench.compare"]),
+]
+
+
 def lanes(selection: str) -> list[list[list[Stage]]]:
     """What runs one after the other, and in each of these steps side by side, for `all`, `quick` or `lint`."""
     present = sorted(path.name for path in TESTS.iterdir() if any(path.rglob("test_*.py")))
@@ -54,7 +60,7 @@ def lanes(selection: str) -> list[list[list[Stage]]]:
     known = {*PURE, *BY_HAND, *(name for lane in chosen for name in lane)}
     chosen[0] += [name for name in present if name not in known]
     others = [[_tests(f"tests: {name}", [name]) for name in lane] for lane in chosen if lane]
-    return {"lint": [[LINT]], "quick": [[quick]], "all": [[LINT + quick], others]}[selection]
+    return {"lint": [[LINT]], "quick": [[quick]], "all": [[LINT + quick], others, [BENCH]]}[selection]
 
 
 def _tests(name: str, folders: list[str]) -> Stage:

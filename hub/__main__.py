@@ -20,6 +20,7 @@ COMMANDS = {
     "topics": "Plan and make the topics",
     "broker": "Run a local Apache Kafka",
     "dead-letters": "List, show and replay records that could not be understood",
+    "bench": "Measure how fast the worker is here, on topics of its own",
     "effects": "List, show and settle what may or may not have reached a department",
 }
 

@@ -33,8 +33,12 @@ _SILENT_S = 10.0
 """A loop that has not answered for so long is reported as not alive."""
 
 
-def run(settings: HubSettings) -> int:
+def run(settings: HubSettings, prefix: str = "") -> int:
     """Run a worker until it is asked to stop.
+
+    Args:
+        settings: of the hub.
+        prefix: before the name of every topic, where they are not the hub's but those of a measurement, which has made them itself.
 
     Returns:
         The exit code: 0, it was asked to stop; 75, start me again.
@@ -45,14 +49,15 @@ def run(settings: HubSettings) -> int:
     """
     logs.configure(settings.logs.level, settings.worker.name)
     where = bootstrap(settings)
-    topics.check(settings.kafka, where)
-    return _Process(settings, where).run()
+    if not prefix:
+        topics.check(settings.kafka, where)
+    return _Process(settings, where, prefix).run()
 
 
 class _Process:
     """The parts of a worker, put together."""
 
-    def __init__(self, settings: HubSettings, where: str) -> None:
+    def __init__(self, settings: HubSettings, where: str, prefix: str) -> None:
         worker = settings.worker
         self._kafka = where
         self._world = load_world(settings)
@@ -63,9 +68,9 @@ class _Process:
         self._diary = Diary(self._metrics)
         self._brake = Brake(Rate(settings.dead_letters.at_most_per_minute), self._metrics)
         memory = Memory(self._store, self._metrics.sql_retries)
-        publisher = Publisher(self._member.producer)
+        publisher = Publisher(self._member.producer, prefix)
         self._rounds = Rounds(
-            topic=CASE_EVENTS.name,
+            topic=prefix + CASE_EVENTS.name,
             partitions=settings.kafka.partitions,
             least_s=worker.round_ms / 1000,
             group=self._member,

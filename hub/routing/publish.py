@@ -16,10 +16,12 @@ class Publisher:
 
     Args:
         producer: the producer of the running app.
+        prefix: before the name of every topic.
     """
 
-    def __init__(self, producer: Callable[[], AIOKafkaProducer]) -> None:
+    def __init__(self, producer: Callable[[], AIOKafkaProducer], prefix: str = "") -> None:
         self._producer = producer
+        self._prefix = prefix
 
     async def send(self, partition: int, outgoing: Mapping[str, Sequence[Outgoing]], go_on: Callable[[], bool]) -> bool:
         """Send records by topic, topics side by side.
@@ -54,9 +56,9 @@ class Publisher:
                 done += 1
             batch.close()
             try:
-                await (await producer.send_batch(batch, topic, partition=partition))
+                await (await producer.send_batch(batch, self._prefix + topic, partition=partition))
             except KafkaError as error:
-                if why := refusal(error, Right.WRITE, [topic]):
+                if why := refusal(error, Right.WRITE, [self._prefix + topic]):
                     raise RestartMe(why) from error
                 raise
         return True

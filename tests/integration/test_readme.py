@@ -22,6 +22,7 @@ ON_A_COUNCILS_OWN_KAFKA = [
 DEMO = "make demo"
 IN_TEST_DEMO = [command for command in COMMANDS if "hub demo" in command]
 THIS_RUN = "make test"
+BENCH = "make bench"
 UP = ".venv/bin/hub up"
 EXIT_CODES = {".venv/bin/hub topics plan": 2}
 
@@ -50,7 +51,21 @@ def council(tmp_path: Path, kafka_for_a_while: str, postgres_url: str, monkeypat
 
 
 def test_every_command_of_the_readme_is_tried_by_one_of_these_tests() -> None:
-    assert sorted(COMMANDS) == sorted([*IN_THE_CHECKOUT, *ON_A_COUNCILS_OWN_KAFKA, *IN_TEST_DEMO, DEMO, THIS_RUN])
+    assert sorted(COMMANDS) == sorted(
+        [*IN_THE_CHECKOUT, *ON_A_COUNCILS_OWN_KAFKA, *IN_TEST_DEMO, DEMO, THIS_RUN, BENCH]
+    )
+
+
+def test_the_bench_takes_too_long_for_a_test_but_what_it_starts_is_there_and_takes_the_options_named() -> None:
+    (given,) = re.findall(r'make bench BENCH="([^"]*)"', README)
+
+    (line,) = subprocess.run(
+        [*shlex.split(BENCH), "--dry-run", f"BENCH={given}"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+    asked = subprocess.run([*shlex.split(line), "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert line.endswith(f"-m tests.bench {given}")
+    assert all(option in asked.stdout for option in shlex.split(given) if option.startswith("--"))
 
 
 @pytest.mark.parametrize("command", IN_TEST_DEMO)

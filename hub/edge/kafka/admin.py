@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, MemberToRemove, OffsetSpec
 from kafka.errors import KafkaError
 
 from hub.admission import TOPIC_REFUSED, Right, missing
@@ -99,6 +100,25 @@ class Topics:
                 f"Kafka did not make the topics {', '.join(wanted)}: {error}. Is kafka.replication more than there are "
                 "brokers, or may this principal not create topics?"
             ) from error
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Delete topics with all that is on them; they must exist."""
+        self._admin.delete_topics(list(names))
+
+    def forget_group(self, group: str, member: str) -> None:
+        """Forget a consumer group whose static member has ended for good, with all that it has committed; one that never was, too."""
+        self._admin.remove_group_members(group, [MemberToRemove(group_instance_id=member)])
+        self._admin.delete_groups([group])
+
+    def ends(self, topics: Sequence[TopicFacts]) -> dict[tuple[str, int], int]:
+        """The next offset of every partition of topics that exist."""
+        latest = {
+            TopicPartition(topic.name, number): OffsetSpec.LATEST
+            for topic in topics
+            for number in range(topic.partitions)
+        }
+        found = self._admin.list_partition_offsets(latest)
+        return {(part.topic, part.partition): int(info.offset) for part, info in found.items()}
 
     def configure(self, configs: Mapping[str, Mapping[str, str]]) -> None:
         """Set configs of existing topics; what is not named stays as it is.

@@ -1,0 +1,1 @@
+"""How fast this hub is here: a story of real cases, and the real worker's measured way through it."""
