@@ -25,11 +25,11 @@ def test_stored_cases_are_whole_cases_that_have_ended(world: World, tmp_path: Pa
     assert written == len(cases) == 50
     assert [reference for reference, _, _ in cases] == named
     for reference, status, body in cases:
-        case = Case.model_validate_json(body)
+        case = Case.read(body)
         assert (case.reference, case.status, status) == (reference, CaseStatus.FINISHED, "finished")
     assert len(lines) == 50 * LINES
     assert {reference for reference, _ in lines} == set(named)
-    assert all(Entry.model_validate_json(body).event for _, body in lines)
+    assert all(Entry.read(body).event for _, body in lines)
 
 
 def test_open_cases_are_in_the_middle_and_wait_for_somebody(world: World) -> None:
