@@ -41,7 +41,10 @@ def desk(folder: Path, *arguments: str, failpoints: str = "") -> "subprocess.Com
     """`hub dead-letters`, as a process of its own."""
     command = [sys.executable, "-m", "hub", "--settings", str(folder / "hub.toml"), "dead-letters", *arguments]
     told = {**os.environ, **environment(failpoints)}
-    return subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, timeout=120, check=False)
+    try:
+        return subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, timeout=120, check=False)
+    except subprocess.TimeoutExpired:
+        raise AssertionError("what it sees through did not come to an end") from None
 
 
 def desk_under_way(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
