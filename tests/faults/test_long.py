@@ -149,5 +149,5 @@ def test_a_worker_struck_again_and_again_loses_nothing_and_doubles_nothing(
     strikes = ", ".join(f"{number} {strike}" for strike, number in sorted(struck.items()))
     seen(
         f"{stream.sent} events in {struck_s:.0f} s, judged in {time.monotonic() - began:.0f} s; {strikes}; {sampler.words('worker')}; "
-        f"again: `pytest tests/faults/test_long.py --fault-events {events} --fault-kills {kills} --fault-seed {seed}`"
+        f"again: `.venv/bin/pytest tests/faults/test_long.py --fault-events {events} --fault-kills {kills} --fault-seed {seed}`"
     )
