@@ -19,6 +19,9 @@ from hub.errors import ConfigurationError
 from hub.settings import load
 from schemas.topics import UnreadableEvent
 
+_PARTLY_DONE = 2
+"""Exit code where not all was sent, or what was sent died again."""
+
 
 def _short(_ctx: click.Context, _parameter: click.Parameter, why: str | None) -> str | None:
     """A reason as it is kept."""
@@ -174,10 +177,12 @@ def _discard_lost(desk: Desk, places: tuple[str, ...], case: str, why: str, *, d
         raise click.UsageError("With --case: name the places of the records that it waits for.")
     if dry_run:
         raise click.UsageError("With --case there is nothing to look at first: the records are gone.")
+    came = []
     for place in places:
-        after = desk.discard_lost(place, case, getpass.getuser(), why)
+        came.append(desk.discard_lost(place, case, getpass.getuser(), why))
         click.echo(f"{place} was discarded")
-        _say(Plan(), after)
+        _say_afterwards(came[-1])
+    _end(*came)
 
 
 @command.command()
@@ -226,7 +231,7 @@ def _filtered(letters: Sequence[Letter], code: str | None) -> list[Letter]:
 
 def _say(plan: Plan, after: Afterwards | None) -> None:
     """What is done, or would be, what stays and why, and what has come of it; nothing has of a dry run."""
-    for step in plan.steps:
+    for step in plan.without([step for step, _ in after.unsent] if after else ()).steps:
         click.echo(f"{step.letter.id} {telling.done(step, is_done=after is not None)}")
     kept: dict[str, int] = {}
     for letter, why in plan.stay:
@@ -239,13 +244,27 @@ def _say(plan: Plan, after: Afterwards | None) -> None:
             f"{number} of {component} are kept by the connector, which tries them again whenever it starts: "
             f"mend [connectors.{component}] and restart it."
         )
-    for words in telling.afterwards(after) if after else ():
+    if after is not None:
+        _say_afterwards(after)
+        _end(after)
+
+
+def _say_afterwards(after: Afterwards) -> None:
+    for words in telling.afterwards(after):
         click.echo(words)
+
+
+def _end(*came: Afterwards) -> None:
+    """End with 2 where somebody has to look again."""
+    if any(after.is_partly_done for after in came):
+        raise SystemExit(_PARTLY_DONE)
 
 
 def _desk(ctx: click.Context, wait_s: float = 0) -> Desk:
     settings = load(ctx.obj)
-    return Desk(settings.kafka, bootstrap(settings), settings.council.code, wait_s)
+    return Desk(
+        settings.kafka, bootstrap(settings), settings.council.code, settings.dead_letters.at_most_per_minute, wait_s
+    )
 
 
 def _facts(letter: Letter, *, is_free: bool) -> dict[str, Any]:

@@ -86,6 +86,11 @@ class Letter:
         return self.first.topic, self.first.partition, self.case
 
     @property
+    def about(self) -> str:
+        """What all letters and markers about its record have in common: where that first stood, or what it is in a legacy system."""
+        return str(self.first) if self.first else self.origin
+
+    @property
     def order(self) -> tuple[str, int, int]:
         """Its place among all letters: that in which its record first stood."""
         place = self.first or self.place
@@ -149,12 +154,22 @@ class OpenLetters:
                 del self._letters[about]
             return
         letter = letter_in(record)
-        about, now = str(letter.first) if letter.first else letter.origin, (_offset(letter.origin), record.at_ms)
+        about, now = letter.about, (_offset(letter.origin), record.at_ms)
         if about in self._letters and self._letters[about][0] > now:
             return
         self._letters.pop(about, None)
         if not any(_covers(upto, now) for upto in self._settled.get(about, ())):
             self._letters[about] = now, letter
+
+    def holds(self, letter: Letter, *, anew: bool = False) -> bool:
+        """Whether a letter is open.
+
+        Args:
+            letter: as it was read before.
+            anew: whether another letter about its record will do.
+        """
+        found = self._letters.get(letter.about)
+        return found is not None and (anew or found[1].id == letter.id)
 
     def all(self) -> list[Letter]:
         """Those that are open, in the order in which their records first stood."""

@@ -239,7 +239,8 @@ def letter_view(letter: Letter, letters: Sequence[Letter], now: datetime) -> Let
 
 def plan_view(plan: Plan, after: Afterwards | None) -> PlanView:
     """What would be done, or was done, in the order in which it is; and what has come of it, once it is done."""
-    done = after is not None
+    done, digested = after is not None, digest(plan)
+    plan = plan.without([step for step, _ in after.unsent] if after else ())
     lines = [PlanLine(step.letter.id, telling.done(step, is_done=done)) for step in plan.steps]
     lines += [PlanLine(letter.id, telling.stays(letter, why)) for letter, why in plan.stay]
     counted = Counter(step.act for step in plan.steps)
@@ -253,7 +254,7 @@ def plan_view(plan: Plan, after: Afterwards | None) -> PlanView:
         lines=tuple(lines[:MOST_SHOWN]),
         afterwards=tuple(telling.afterwards(after)) if after else (),
         more=max(0, len(lines) - MOST_SHOWN),
-        digest=digest(plan),
+        digest=digested,
         does=bool(plan.steps),
     )
 
