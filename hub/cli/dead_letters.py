@@ -15,9 +15,10 @@ from hub.dead_letters.answers import Afterwards
 from hub.dead_letters.desk import PATIENCE_S, WHY_LIMIT, Desk, one_of
 from hub.dead_letters.plan import Plan, Stays, free, to_discard, to_fix, to_replay
 from hub.dead_letters.reading import Letter, masked
+from hub.edge.messages import Outgoing
 from hub.errors import ConfigurationError
-from hub.settings import load
-from schemas.topics import UnreadableEvent
+from hub.settings import HubSettings, load
+from schemas.topics import CASE_EVENTS, UnreadableEvent
 
 _PARTLY_DONE = 2
 """Exit code where not all was sent, or what was sent died again."""
@@ -42,7 +43,7 @@ def command() -> None:
 @click.pass_context
 def list_(ctx: click.Context, topic: str | None, code: str | None, as_json: bool) -> None:
     """List the records that nobody has settled, with the reason of each."""
-    every = _desk(ctx).letters(topic)
+    every = _desk(load(ctx.obj)).letters(topic)
     letters, can_go_on = _filtered(every, code), {letter.id for letter in free(every)}
     if as_json:
         facts = [_facts(letter, is_free=letter.id in can_go_on) for letter in letters]
@@ -77,7 +78,7 @@ def show(ctx: click.Context, identifier: str, reveal: bool, why: str | None) -> 
     """Show one record: why it was set aside, and its fields without what they say."""
     if reveal and not why:
         raise click.UsageError("Say --why: who looked at which record and for what reason is kept.")
-    desk = _desk(ctx)
+    desk = _desk(load(ctx.obj))
     letters = desk.letters(identifier.partition("/")[0])
     letter = one_of(letters, identifier)
     shown: bytes | str = masked(letter.value)
@@ -131,7 +132,7 @@ def replay(
 
     What waits for one of them (code `parked`) goes with it, behind it; so does what comes for its case meanwhile.
     """
-    desk = _desk(ctx, wait_s)
+    desk = _desk(load(ctx.obj), wait_s)
     letters, chosen = _chosen(desk, identifiers, everything=everything, topic=topic, code=code)
     plan = to_replay(letters, chosen, by_name=not everything)
     _say(plan, None if dry_run else desk.carry_out(plan, getpass.getuser()))
@@ -162,7 +163,7 @@ def discard(
 
     Their cases are told, and go on: what waits for one of them (code `parked`) is replayed.
     """
-    desk = _desk(ctx, wait_s)
+    desk = _desk(load(ctx.obj), wait_s)
     if case is not None:
         _discard_lost(desk, identifiers, case, why, dry_run=dry_run)
         return
@@ -194,10 +195,11 @@ def _discard_lost(desk: Desk, places: tuple[str, ...], case: str, why: str, *, d
 def fix(ctx: click.Context, identifier: str, corrected: IO[bytes], *, wait_s: float, dry_run: bool) -> None:
     """Send a corrected record in the place of one that died: `show --reveal` it, mend it in a file, give the file (- for stdin).
 
-    It is read as its topic's reader would; one that would die again is refused with the reason. Keep its id, so that it counts once. What
-    waits for it (code `parked`) goes with it, behind it.
+    It is read as its topic's reader would read it, and put to the journeys; one that would die again is refused with the reason. Keep its
+    id, so that it counts once. What waits for it (code `parked`) goes with it, behind it.
     """
-    desk = _desk(ctx, wait_s)
+    settings = load(ctx.obj)
+    desk = _desk(settings, wait_s)
     letters = desk.letters(identifier.partition("/")[0])
     letter = one_of(letters, identifier)
     try:
@@ -208,6 +210,8 @@ def fix(ctx: click.Context, identifier: str, corrected: IO[bytes], *, wait_s: fl
         raise ConfigurationError(
             f"{identifier} is a record of a legacy system: mend it there, or in the settings of its connector, and restart that."
         ) from None
+    if why := _would_die_of(record, settings):
+        raise ConfigurationError(f"Not sent, for it would die again. {why}")
     plan = to_fix(letters, letter)
     _say(plan, None if dry_run else desk.carry_out(plan, getpass.getuser(), corrected=record))
 
@@ -260,8 +264,17 @@ def _end(*came: Afterwards) -> None:
         raise SystemExit(_PARTLY_DONE)
 
 
-def _desk(ctx: click.Context, wait_s: float = 0) -> Desk:
-    settings = load(ctx.obj)
+def _would_die_of(record: Outgoing, settings: HubSettings) -> str | None:
+    """What the worker would say against a record; None where nothing, and where another reads its topic: that has read it already."""
+    if record.topic != CASE_EVENTS.name:
+        return None
+    from hub.routing.share import would_die_of  # noqa: PLC0415 - the worker's own: the other commands need none of it
+    from hub.routing.world import load_world  # noqa: PLC0415 - as above
+
+    return would_die_of(record.key or b"", record.value or b"", load_world(settings), settings.kafka.partitions)
+
+
+def _desk(settings: HubSettings, wait_s: float = 0) -> Desk:
     return Desk(
         settings.kafka, bootstrap(settings), settings.council.code, settings.dead_letters.at_most_per_minute, wait_s
     )

@@ -105,6 +105,19 @@ def test_a_correction_that_would_die_again_is_not_sent_and_says_why(clerk: Clerk
     assert [each["id"] for each in clerk.letters()] == [letter["id"]]
 
 
+def test_a_correction_that_no_journey_starts_with_is_refused_in_a_dry_run_too(clerk: Clerk) -> None:
+    dies(clerk.kafka, BROKEN, 250)
+    (letter,) = clerk.letters()
+
+    done = clerk.asks(
+        "fix", letter["id"], "-", "--dry-run", stdin=GOOD.replace(b"discharge-notified", b"unicorn-wanted")
+    )
+
+    assert isinstance(done.exception, ConfigurationError)
+    assert "Not sent, for it would die again. No journey starts with 'unicorn-wanted'" in str(done.exception)
+    clerk.asks("discard", letter["id"], "--why", "A test's own noise")
+
+
 def test_what_nobody_will_mend_is_discarded_with_the_reason_and_who_said_so(clerk: Clerk) -> None:
     dies(clerk.kafka, b"{not json", 300)
     dies(clerk.kafka, b"{not json either", 301)
