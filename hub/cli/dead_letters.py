@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import sys
 from collections.abc import Callable, Sequence
 from typing import IO, Any
 
@@ -9,7 +10,7 @@ import click
 from rich.console import Console
 
 from hub.broker.cluster import bootstrap
-from hub.cli.listing import listing
+from hub.cli.listing import listing, plain
 from hub.dead_letters import telling
 from hub.dead_letters.answers import Afterwards
 from hub.dead_letters.desk import PATIENCE_S, WHY_LIMIT, Desk, one_of
@@ -47,7 +48,7 @@ def list_(ctx: click.Context, topic: str | None, code: str | None, as_json: bool
     letters, can_go_on = _filtered(every, code), {letter.id for letter in free(every)}
     if as_json:
         facts = [_facts(letter, is_free=letter.id in can_go_on) for letter in letters]
-        click.echo(json.dumps(facts, ensure_ascii=False))
+        click.echo(json.dumps(facts))
         return
     if not letters:
         click.echo("No dead letters.")
@@ -85,8 +86,10 @@ def show(ctx: click.Context, identifier: str, reveal: bool, why: str | None) -> 
     if reveal and why:
         shown = desk.reveal(letter, getpass.getuser(), why, "command") or b""
     for name, value in _facts(letter, is_free=letter in free(letters)).items():
-        click.echo(f"{name + ':':<12}{value}")
+        click.echo(f"{name + ':':<12}{plain(str(value))}")
     click.echo()
+    if isinstance(shown, bytes) and sys.stdout.isatty():
+        shown = plain(shown.decode("utf-8", "backslashreplace"), keep="\n\t")
     click.echo(shown)
 
 
@@ -242,11 +245,12 @@ def _say(plan: Plan, after: Afterwards | None) -> None:
         if why is Stays.LEGACY:
             kept[letter.component] = kept.get(letter.component, 0) + 1
         else:
-            click.echo(f"{letter.id} {telling.stays(letter, why)}")
+            click.echo(plain(f"{letter.id} {telling.stays(letter, why)}"))
     for component, number in kept.items():
+        name = plain(component)
         click.echo(
-            f"{number} of {component} are kept by the connector, which tries them again whenever it starts: "
-            f"mend [connectors.{component}] and restart it."
+            f"{number} of {name} are kept by the connector, which tries them again whenever it starts: "
+            f"mend [connectors.{name}] and restart it."
         )
     if after is not None:
         _say_afterwards(after)
@@ -255,7 +259,7 @@ def _say(plan: Plan, after: Afterwards | None) -> None:
 
 def _say_afterwards(after: Afterwards) -> None:
     for words in telling.afterwards(after):
-        click.echo(words)
+        click.echo(plain(words))
 
 
 def _end(*came: Afterwards) -> None:

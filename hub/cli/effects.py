@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from hub.broker.cluster import bootstrap
-from hub.cli.listing import listing
+from hub.cli.listing import listing, plain
 from hub.edge.kafka import Sender
 from hub.edge.messages import Outgoing
 from hub.errors import ConfigurationError, RestartMe
@@ -42,7 +42,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     """List the instructions that somebody has to ask about, the longest first."""
     doubts = _doubts(load(ctx.obj))
     if as_json:
-        click.echo(json.dumps([_facts(doubt) for doubt in doubts], ensure_ascii=False))
+        click.echo(json.dumps([_facts(doubt) for doubt in doubts]))
         return
     if not doubts:
         click.echo("Nobody has to ask: it is known of every instruction whether its department has it.")
@@ -60,7 +60,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 def show(ctx: click.Context, identifier: str) -> None:
     """Show one: what was sent where and when, and what is known of it."""
     for name, value in _facts(_doubt(load(ctx.obj), identifier)).items():
-        click.echo(f"{name + ':':<12}{value}")
+        click.echo(f"{name + ':':<12}{plain(value)}")
 
 
 @command.command()
