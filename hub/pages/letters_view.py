@@ -229,7 +229,7 @@ def letter_view(letter: Letter, letters: Sequence[Letter], now: datetime) -> Let
         component=letter.component.replace("_", " "),
         record=letter.origin,
         first=str(letter.first) if letter.first and letter.first != letter.source else "",
-        masked=masked(letter.value),
+        masked=masked(letter),
         behind=tuple(lines(behind, line, now)),
         is_free=is_free,
         can_replay=letter.source is not None and is_first,
