@@ -1,6 +1,5 @@
 """`hub dead-letters`: look through records that could not be understood, and send them again once the reason is mended."""
 
-import getpass
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from rich.console import Console
 
 from hub.broker.cluster import bootstrap
 from hub.cli.listing import listing, plain
+from hub.cli.person import person
 from hub.dead_letters import telling
 from hub.dead_letters.answers import Afterwards
 from hub.dead_letters.desk import PATIENCE_S, WHY_LIMIT, Desk, one_of
@@ -84,7 +84,7 @@ def show(ctx: click.Context, identifier: str, reveal: bool, why: str | None) -> 
     letter = one_of(letters, identifier)
     shown: bytes | str = masked(letter)
     if reveal and why:
-        shown = desk.reveal(letter, getpass.getuser(), why, "command") or b""
+        shown = desk.reveal(letter, person(), why, "command") or b""
     for name, value in _facts(letter, is_free=letter in free(letters)).items():
         click.echo(f"{name + ':':<12}{plain(str(value))}")
     click.echo()
@@ -138,7 +138,7 @@ def replay(
     desk = _desk(load(ctx.obj), wait_s)
     letters, chosen = _chosen(desk, identifiers, everything=everything, topic=topic, code=code)
     plan = to_replay(letters, chosen, by_name=not everything)
-    _say(plan, None if dry_run else desk.carry_out(plan, getpass.getuser()))
+    _say(plan, None if dry_run else desk.carry_out(plan, person()))
 
 
 @command.command()
@@ -172,7 +172,7 @@ def discard(
         return
     letters, chosen = _chosen(desk, identifiers, everything=everything, topic=topic, code=code)
     plan = to_discard(letters, chosen)
-    _say(plan, None if dry_run else desk.carry_out(plan, getpass.getuser(), why))
+    _say(plan, None if dry_run else desk.carry_out(plan, person(), why))
 
 
 def _discard_lost(desk: Desk, places: tuple[str, ...], case: str, why: str, *, dry_run: bool) -> None:
@@ -183,7 +183,7 @@ def _discard_lost(desk: Desk, places: tuple[str, ...], case: str, why: str, *, d
         raise click.UsageError("With --case there is nothing to look at first: the records are gone.")
     came = []
     for place in places:
-        came.append(desk.discard_lost(place, case, getpass.getuser(), why))
+        came.append(desk.discard_lost(place, case, person(), why))
         click.echo(f"{place} was discarded")
         _say_afterwards(came[-1])
     _end(*came)
@@ -216,7 +216,7 @@ def fix(ctx: click.Context, identifier: str, corrected: IO[bytes], *, wait_s: fl
     if why := _would_die_of(record, settings):
         raise ConfigurationError(f"Not sent, for it would die again. {why}")
     plan = to_fix(letters, letter)
-    _say(plan, None if dry_run else desk.carry_out(plan, getpass.getuser(), corrected=record))
+    _say(plan, None if dry_run else desk.carry_out(plan, person(), corrected=record))
 
 
 def _chosen(

@@ -1,6 +1,5 @@
 """`hub effects`: instructions of which nobody knows whether their departments have them, and saying what somebody found who asked."""
 
-import getpass
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +9,7 @@ from rich.console import Console
 
 from hub.broker.cluster import bootstrap
 from hub.cli.listing import listing, plain
+from hub.cli.person import person
 from hub.edge.kafka import Sender
 from hub.edge.messages import Outgoing
 from hub.errors import ConfigurationError, RestartMe
@@ -79,7 +79,7 @@ def settle(ctx: click.Context, identifier: str, found: str | None, reference: st
     settings = load(ctx.obj)
     case, view, doubt = _doubt(settings, identifier)
     now = datetime.now(UTC)
-    body: dict[str, Any] = {"task": view.name, "found": found, "reference": reference, "by": by or getpass.getuser()}
+    body: dict[str, Any] = {"task": view.name, "found": found, "reference": reference, "by": by or person()}
     try:
         data = settlement(case, read_plain(NewSettlement, body, now))
     except Refusal as refusal:
