@@ -44,14 +44,15 @@ def command() -> None:
 @click.pass_context
 def list_(ctx: click.Context, topic: str | None, code: str | None, as_json: bool) -> None:
     """List the records that nobody has settled, with the reason of each."""
-    every = _desk(load(ctx.obj)).letters(topic)
+    desk = _desk(load(ctx.obj))
+    every = desk.letters(topic)
     letters, can_go_on = _filtered(every, code), {letter.id for letter in free(every)}
     if as_json:
         facts = [_facts(letter, is_free=letter.id in can_go_on) for letter in letters]
         click.echo(json.dumps(facts))
         return
     if not letters:
-        click.echo("No dead letters.")
+        click.echo(plain(telling.none(every or desk.letters())))
         return
     table = listing("id", "since", "code", "reason", "by", "tried")
     for letter in letters:
@@ -168,6 +169,8 @@ def discard(
     """
     desk = _desk(load(ctx.obj), wait_s)
     if case is not None:
+        if everything or topic or code:
+            raise click.UsageError("With --case: name the places, without --all, --topic and --code.")
         _discard_lost(desk, identifiers, case, why, dry_run=dry_run)
         return
     letters, chosen = _chosen(desk, identifiers, everything=everything, topic=topic, code=code)
@@ -225,10 +228,12 @@ def _chosen(
     """All open letters, and those that were named or that a filter leaves."""
     if bool(identifiers) == everything:
         raise click.UsageError("Name the records, or say --all.")
+    if identifiers and (topic or code):
+        raise click.UsageError("--topic and --code go with --all: say that, or name the records alone.")
     letters = desk.letters(topic)
     chosen = _filtered(letters, code) if everything else [one_of(letters, identifier) for identifier in identifiers]
     if not chosen:
-        click.echo("No dead letters.")
+        click.echo(plain(telling.none(letters or desk.letters())))
     return letters, chosen
 
 

@@ -51,6 +51,18 @@ def reason(letter: Letter, *, is_free: bool) -> str:
     return FREE if is_free else letter.reason
 
 
+def none(others: Collection[Letter]) -> str:
+    """What is said where no letter is found.
+
+    Args:
+        others: those that a filter has left out.
+    """
+    if not others:
+        return "No dead letters."
+    codes = ", ".join(f"{number:,} {code}" for code, number in Counter(each.code for each in others).most_common())
+    return f"None of them matches. {_records(len(others), 'lies', 'lie')} among the dead letters: {codes}."
+
+
 def afterwards(after: Afterwards) -> list[str]:
     """What has come of it by now, in sentences; none where there is nothing to say."""
     said = [

@@ -148,12 +148,15 @@ def first_line(letters: Sequence[Letter], every: Sequence[Letter]) -> str:
     died = [letter for letter in letters if not letter.is_parked]
     can_go_on = len(_free_ids(every) & {letter.id for letter in letters})
     waiting = len(letters) - len(died) - can_go_on
+    if not letters and every:
+        others = plural(len(every), "other record lies", "other records lie")
+        return f"No record matches. {others} among the dead letters."
     if not letters:
         return "Every record could be read: nothing lies among the dead letters."
     counted = Counter(letter.code for letter in died).most_common()
     reasons = listed([f"{number:,} {_words(code, number)}" for code, number in counted[:4]])
     other = sum(number for _, number in counted[4:])
-    more = f" and {plural(other, 'one has another reason', 'have other reasons')}" if other else ""
+    more = f" and {plural(other, 'has another reason', 'have other reasons')}" if other else ""
     waits = f" {plural(waiting, 'more only waits behind them.', 'more only wait behind them.')}" if waiting else ""
     goes_on = f" {plural(can_go_on, 'more', 'more')} {_CAN_GO_ON[can_go_on != 1]}." if can_go_on else ""
     if not died:

@@ -133,6 +133,19 @@ def test_what_nobody_will_mend_is_discarded_with_the_reason_and_who_said_so(cler
     assert marker.header("by")
 
 
+def test_a_filter_that_leaves_nothing_says_what_else_there_is(clerk: Clerk) -> None:
+    dies(clerk.kafka, b"{not json", 350)
+    (letter,) = clerk.letters()
+
+    shown = [clerk.asks("list", "--code", "no-such"), clerk.asks("replay", "--all", "--topic", "transport-tasks")]
+    both = clerk.asks("replay", letter["id"], "--code", "no-such")
+
+    for each in shown:
+        assert "None of them matches. 1 record lies among the dead letters: 1 wrong-data." in each.output
+    assert "--topic and --code go with --all" in both.output
+    assert [each["id"] for each in clerk.letters()] == [letter["id"]]
+
+
 def test_what_waited_for_a_discarded_record_is_replayed_behind_the_word_that_it_is_discarded(clerk: Clerk) -> None:
     dies(clerk.kafka, b"{not json", 600)
     dies(clerk.kafka, GOOD, 601, code="parked")
