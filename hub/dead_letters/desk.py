@@ -13,9 +13,9 @@ from hub.dead_letters.answers import Afterwards
 from hub.dead_letters.parking import place_in
 from hub.dead_letters.plan import Plan
 from hub.dead_letters.reading import IN_LINE, Letter, open_letters
-from hub.edge.kafka import Sender, read_all
+from hub.edge.kafka import Sender, TopicFacts, read_all, topics_of
 from hub.edge.kafka.sender import partition_of
-from hub.edge.messages import Outgoing
+from hub.edge.messages import Outgoing, Place
 from hub.errors import ConfigurationError, RestartMe
 from hub.settings import KafkaSettings
 from schemas.audit import Reveal, Revealed
@@ -104,11 +104,21 @@ class Desk:
             raise ConfigurationError(
                 f"No record of case {case} stands in partition {first.partition} of {first.topic}."
             )
+        if first.offset >= (end := self._end_of(first)):
+            raise ConfigurationError(
+                f"No record has ever stood at {place}: the next of that partition will be {end}. The reason of what waits names the place."
+            )
         for letter in self.letters(first.topic):
             if letter.first == first:
                 raise ConfigurationError(f"{place} has a letter: discard that, {letter.id}.")
         with self._doing(by, why) as doing:
             return doing.discard_lost(first, case)
+
+    def _end_of(self, place: Place) -> int:
+        """The next offset of the partition that a place is in."""
+        topic = TopicFacts(place.topic, self.settings.partitions, replication=1)
+        with topics_of(self.settings, self.bootstrap) as topics:
+            return topics.ends([topic])[place.topic, place.partition]
 
     @contextmanager
     def _doing(self, by: str, why: str, corrected: Outgoing | None = None) -> Iterator[Doing]:

@@ -12,6 +12,7 @@ from hub.__main__ import hub
 from hub.dead_letters.letter import dead_letter
 from hub.dead_letters.reading import MOST_ATTEMPTS
 from hub.edge.kafka import Sender, read_all
+from hub.edge.kafka.sender import partition_of
 from hub.edge.messages import Incoming, Outgoing
 from hub.errors import ConfigurationError, HubError
 from hub.settings import KafkaSettings
@@ -165,6 +166,18 @@ def test_what_waited_for_a_discarded_record_is_replayed_behind_the_word_that_it_
     assert (told["type"], said.header("first")) == ("case.record-discarded.v1", "case-events/0/600")
     assert (told["data"]["record"], told["data"]["why"]) == ("case-events/0/600", "Nobody can read it")
     assert (behind.value, behind.header("first")) == (GOOD, "case-events/0/601")
+
+
+def test_a_place_past_the_end_of_the_log_is_no_record_that_was_lost(clerk: Clerk) -> None:
+    case = KEY.decode()
+    part = partition_of(KEY, TOPICS.partitions)
+    before = len(clerk.records("case-events"))
+
+    done = clerk.asks("discard", f"case-events/{part}/999999", "--case", case, "--why", "It is too old")
+
+    assert isinstance(done.exception, ConfigurationError)
+    assert f"No record has ever stood at case-events/{part}/999999" in str(done.exception)
+    assert len(clerk.records("case-events")) == before
 
 
 def test_a_record_is_revealed_once_it_is_written_down_who_looked_and_why(clerk: Clerk) -> None:
