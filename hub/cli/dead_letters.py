@@ -1,7 +1,7 @@
 """`hub dead-letters`: look through records that could not be understood, and send them again once the reason is mended."""
 
-import getpass
 import json
+import sys
 from collections.abc import Callable, Sequence
 from typing import IO, Any
 
@@ -9,15 +9,20 @@ import click
 from rich.console import Console
 
 from hub.broker.cluster import bootstrap
-from hub.cli.listing import listing
+from hub.cli.listing import listing, plain
+from hub.cli.person import person
 from hub.dead_letters import telling
 from hub.dead_letters.answers import Afterwards
 from hub.dead_letters.desk import PATIENCE_S, WHY_LIMIT, Desk, one_of
 from hub.dead_letters.plan import Plan, Stays, free, to_discard, to_fix, to_replay
 from hub.dead_letters.reading import Letter, masked
+from hub.edge.messages import Outgoing
 from hub.errors import ConfigurationError
-from hub.settings import load
-from schemas.topics import UnreadableEvent
+from hub.settings import HubSettings, load
+from schemas.topics import CASE_EVENTS, UnreadableEvent
+
+_PARTLY_DONE = 2
+"""Exit code where not all was sent, or what was sent died again."""
 
 
 def _short(_ctx: click.Context, _parameter: click.Parameter, why: str | None) -> str | None:
@@ -39,14 +44,15 @@ def command() -> None:
 @click.pass_context
 def list_(ctx: click.Context, topic: str | None, code: str | None, as_json: bool) -> None:
     """List the records that nobody has settled, with the reason of each."""
-    every = _desk(ctx).letters(topic)
+    desk = _desk(load(ctx.obj))
+    every = desk.letters(topic)
     letters, can_go_on = _filtered(every, code), {letter.id for letter in free(every)}
     if as_json:
         facts = [_facts(letter, is_free=letter.id in can_go_on) for letter in letters]
-        click.echo(json.dumps(facts, ensure_ascii=False))
+        click.echo(json.dumps(facts))
         return
     if not letters:
-        click.echo("No dead letters.")
+        click.echo(plain(telling.none(every or desk.letters())))
         return
     table = listing("id", "since", "code", "reason", "by", "tried")
     for letter in letters:
@@ -74,15 +80,17 @@ def show(ctx: click.Context, identifier: str, reveal: bool, why: str | None) -> 
     """Show one record: why it was set aside, and its fields without what they say."""
     if reveal and not why:
         raise click.UsageError("Say --why: who looked at which record and for what reason is kept.")
-    desk = _desk(ctx)
+    desk = _desk(load(ctx.obj))
     letters = desk.letters(identifier.partition("/")[0])
     letter = one_of(letters, identifier)
-    shown: bytes | str = masked(letter.value)
+    shown: bytes | str = masked(letter)
     if reveal and why:
-        shown = desk.reveal(letter, getpass.getuser(), why, "command") or b""
+        shown = desk.reveal(letter, person(), why, "command") or b""
     for name, value in _facts(letter, is_free=letter in free(letters)).items():
-        click.echo(f"{name + ':':<12}{value}")
+        click.echo(f"{name + ':':<12}{plain(str(value))}")
     click.echo()
+    if isinstance(shown, bytes) and sys.stdout.isatty():
+        shown = plain(shown.decode("utf-8", "backslashreplace"), keep="\n\t")
     click.echo(shown)
 
 
@@ -128,10 +136,10 @@ def replay(
 
     What waits for one of them (code `parked`) goes with it, behind it; so does what comes for its case meanwhile.
     """
-    desk = _desk(ctx, wait_s)
+    desk = _desk(load(ctx.obj), wait_s)
     letters, chosen = _chosen(desk, identifiers, everything=everything, topic=topic, code=code)
     plan = to_replay(letters, chosen, by_name=not everything)
-    _say(plan, None if dry_run else desk.carry_out(plan, getpass.getuser()))
+    _say(plan, None if dry_run else desk.carry_out(plan, person()))
 
 
 @command.command()
@@ -159,13 +167,15 @@ def discard(
 
     Their cases are told, and go on: what waits for one of them (code `parked`) is replayed.
     """
-    desk = _desk(ctx, wait_s)
+    desk = _desk(load(ctx.obj), wait_s)
     if case is not None:
+        if everything or topic or code:
+            raise click.UsageError("With --case: name the places, without --all, --topic and --code.")
         _discard_lost(desk, identifiers, case, why, dry_run=dry_run)
         return
     letters, chosen = _chosen(desk, identifiers, everything=everything, topic=topic, code=code)
     plan = to_discard(letters, chosen)
-    _say(plan, None if dry_run else desk.carry_out(plan, getpass.getuser(), why))
+    _say(plan, None if dry_run else desk.carry_out(plan, person(), why))
 
 
 def _discard_lost(desk: Desk, places: tuple[str, ...], case: str, why: str, *, dry_run: bool) -> None:
@@ -174,10 +184,12 @@ def _discard_lost(desk: Desk, places: tuple[str, ...], case: str, why: str, *, d
         raise click.UsageError("With --case: name the places of the records that it waits for.")
     if dry_run:
         raise click.UsageError("With --case there is nothing to look at first: the records are gone.")
+    came = []
     for place in places:
-        after = desk.discard_lost(place, case, getpass.getuser(), why)
+        came.append(desk.discard_lost(place, case, person(), why))
         click.echo(f"{place} was discarded")
-        _say(Plan(), after)
+        _say_afterwards(came[-1])
+    _end(*came)
 
 
 @command.command()
@@ -189,10 +201,11 @@ def _discard_lost(desk: Desk, places: tuple[str, ...], case: str, why: str, *, d
 def fix(ctx: click.Context, identifier: str, corrected: IO[bytes], *, wait_s: float, dry_run: bool) -> None:
     """Send a corrected record in the place of one that died: `show --reveal` it, mend it in a file, give the file (- for stdin).
 
-    It is read as its topic's reader would; one that would die again is refused with the reason. Keep its id, so that it counts once. What
-    waits for it (code `parked`) goes with it, behind it.
+    It is read as its topic's reader would read it, and put to the journeys; one that would die again is refused with the reason. Keep its
+    id, so that it counts once. What waits for it (code `parked`) goes with it, behind it.
     """
-    desk = _desk(ctx, wait_s)
+    settings = load(ctx.obj)
+    desk = _desk(settings, wait_s)
     letters = desk.letters(identifier.partition("/")[0])
     letter = one_of(letters, identifier)
     try:
@@ -203,8 +216,10 @@ def fix(ctx: click.Context, identifier: str, corrected: IO[bytes], *, wait_s: fl
         raise ConfigurationError(
             f"{identifier} is a record of a legacy system: mend it there, or in the settings of its connector, and restart that."
         ) from None
+    if why := _would_die_of(record, settings):
+        raise ConfigurationError(f"Not sent, for it would die again. {why}")
     plan = to_fix(letters, letter)
-    _say(plan, None if dry_run else desk.carry_out(plan, getpass.getuser(), corrected=record))
+    _say(plan, None if dry_run else desk.carry_out(plan, person(), corrected=record))
 
 
 def _chosen(
@@ -213,10 +228,12 @@ def _chosen(
     """All open letters, and those that were named or that a filter leaves."""
     if bool(identifiers) == everything:
         raise click.UsageError("Name the records, or say --all.")
+    if identifiers and (topic or code):
+        raise click.UsageError("--topic and --code go with --all: say that, or name the records alone.")
     letters = desk.letters(topic)
     chosen = _filtered(letters, code) if everything else [one_of(letters, identifier) for identifier in identifiers]
     if not chosen:
-        click.echo("No dead letters.")
+        click.echo(plain(telling.none(letters or desk.letters())))
     return letters, chosen
 
 
@@ -226,26 +243,50 @@ def _filtered(letters: Sequence[Letter], code: str | None) -> list[Letter]:
 
 def _say(plan: Plan, after: Afterwards | None) -> None:
     """What is done, or would be, what stays and why, and what has come of it; nothing has of a dry run."""
-    for step in plan.steps:
+    for step in plan.without([step for step, _ in after.unsent] if after else ()).steps:
         click.echo(f"{step.letter.id} {telling.done(step, is_done=after is not None)}")
     kept: dict[str, int] = {}
     for letter, why in plan.stay:
         if why is Stays.LEGACY:
             kept[letter.component] = kept.get(letter.component, 0) + 1
         else:
-            click.echo(f"{letter.id} {telling.stays(letter, why)}")
+            click.echo(plain(f"{letter.id} {telling.stays(letter, why)}"))
     for component, number in kept.items():
+        name = plain(component)
         click.echo(
-            f"{number} of {component} are kept by the connector, which tries them again whenever it starts: "
-            f"mend [connectors.{component}] and restart it."
+            f"{number} of {name} are kept by the connector, which tries them again whenever it starts: "
+            f"mend [connectors.{name}] and restart it."
         )
-    for words in telling.afterwards(after) if after else ():
-        click.echo(words)
+    if after is not None:
+        _say_afterwards(after)
+        _end(after)
 
 
-def _desk(ctx: click.Context, wait_s: float = 0) -> Desk:
-    settings = load(ctx.obj)
-    return Desk(settings.kafka, bootstrap(settings), settings.council.code, wait_s)
+def _say_afterwards(after: Afterwards) -> None:
+    for words in telling.afterwards(after):
+        click.echo(plain(words))
+
+
+def _end(*came: Afterwards) -> None:
+    """End with 2 where somebody has to look again."""
+    if any(after.is_partly_done for after in came):
+        raise SystemExit(_PARTLY_DONE)
+
+
+def _would_die_of(record: Outgoing, settings: HubSettings) -> str | None:
+    """What the worker would say against a record; None where nothing, and where another reads its topic: that has read it already."""
+    if record.topic != CASE_EVENTS.name:
+        return None
+    from hub.routing.share import would_die_of  # noqa: PLC0415 - the worker's own: the other commands need none of it
+    from hub.routing.world import load_world  # noqa: PLC0415 - as above
+
+    return would_die_of(record.key or b"", record.value or b"", load_world(settings), settings.kafka.partitions)
+
+
+def _desk(settings: HubSettings, wait_s: float = 0) -> Desk:
+    return Desk(
+        settings.kafka, bootstrap(settings), settings.council.code, settings.dead_letters.at_most_per_minute, wait_s
+    )
 
 
 def _facts(letter: Letter, *, is_free: bool) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`hub effects`: instructions of which nobody knows whether their departments have them, and saying what somebody found who asked."""
 
-import getpass
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +8,8 @@ import click
 from rich.console import Console
 
 from hub.broker.cluster import bootstrap
-from hub.cli.listing import listing
+from hub.cli.listing import listing, plain
+from hub.cli.person import person
 from hub.edge.kafka import Sender
 from hub.edge.messages import Outgoing
 from hub.errors import ConfigurationError, RestartMe
@@ -42,7 +42,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     """List the instructions that somebody has to ask about, the longest first."""
     doubts = _doubts(load(ctx.obj))
     if as_json:
-        click.echo(json.dumps([_facts(doubt) for doubt in doubts], ensure_ascii=False))
+        click.echo(json.dumps([_facts(doubt) for doubt in doubts]))
         return
     if not doubts:
         click.echo("Nobody has to ask: it is known of every instruction whether its department has it.")
@@ -60,7 +60,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 def show(ctx: click.Context, identifier: str) -> None:
     """Show one: what was sent where and when, and what is known of it."""
     for name, value in _facts(_doubt(load(ctx.obj), identifier)).items():
-        click.echo(f"{name + ':':<12}{value}")
+        click.echo(f"{name + ':':<12}{plain(value)}")
 
 
 @command.command()
@@ -79,7 +79,7 @@ def settle(ctx: click.Context, identifier: str, found: str | None, reference: st
     settings = load(ctx.obj)
     case, view, doubt = _doubt(settings, identifier)
     now = datetime.now(UTC)
-    body: dict[str, Any] = {"task": view.name, "found": found, "reference": reference, "by": by or getpass.getuser()}
+    body: dict[str, Any] = {"task": view.name, "found": found, "reference": reference, "by": by or person()}
     try:
         data = settlement(case, read_plain(NewSettlement, body, now))
     except Refusal as refusal:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from hub.cli.listing import listing
+from hub.cli.listing import listing, plain
 from hub.settings import load
 
 _LOOK_BACK = timedelta(hours=1)
@@ -53,9 +53,9 @@ def command(file: Path | None, as_json: bool) -> None:
             }
             for line in view.lines
         ]
-        click.echo(json.dumps(rows, ensure_ascii=False))
+        click.echo(json.dumps(rows))
     else:
-        click.echo(view.first_line)
+        click.echo(plain(view.first_line))
         table = listing("feed", "state", "since", "last news", "what to do")
         for line in view.lines:
             table.add_row(

@@ -1,35 +1,29 @@
 """Dead letters of a real cluster: all that are open, what is done about them, and looking at one."""
 
-import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
-from uuid import UUID, uuid4, uuid5
+from uuid import uuid4
 
-from hub.dead_letters.answers import ANSWERED, Afterwards, Answers
-from hub.dead_letters.letter import settled
-from hub.dead_letters.parking import FIRST, place_in
-from hub.dead_letters.plan import Act, Plan, Step
-from hub.dead_letters.reading import IN_LINE, Lane, Letter, open_letters
-from hub.edge.kafka import Sender, read_all
+from hub.dead_letters.acting import COMPONENT, Doing, Who
+from hub.dead_letters.answers import Afterwards
+from hub.dead_letters.parking import place_in
+from hub.dead_letters.plan import Plan
+from hub.dead_letters.reading import IN_LINE, Letter, open_letters
+from hub.edge.kafka import Sender, TopicFacts, read_all, topics_of
 from hub.edge.kafka.sender import partition_of
-from hub.edge.messages import Incoming, Outgoing, Place
-from hub.errors import ConfigurationError, HubError, RestartMe
-from hub.failpoints import Failpoint, reach
+from hub.edge.messages import Outgoing, Place
+from hub.errors import ConfigurationError, RestartMe
 from hub.settings import KafkaSettings
 from schemas.audit import Reveal, Revealed
-from schemas.cases import Discard, RecordDiscarded
-from schemas.envelope import EVENT_HEADERS
-from schemas.topics import AUDIT, CASE_EVENTS, CATALOGUE
+from schemas.topics import AUDIT, CATALOGUE
 
-COMPONENT = "dead-letters"
 WHO_LIMIT, WHY_LIMIT = 80, 200
 """Characters of a name and of a reason."""
 PATIENCE_S = 10.0
-_LOOK_EVERY_S = 0.3
-_DISCARDS = UUID("5f3b7c0e-6f1e-4f83-9d1d-6f0a3f6f2b52")
 
 
 @dataclass(frozen=True)
@@ -39,6 +33,7 @@ class Desk:
     Attributes:
         settings, bootstrap: how Kafka is reached.
         council: GSS code of the council.
+        at_most_per_minute: records that a reader sets aside before it stands still (`dead_letters.at_most_per_minute`).
         patience_s: how long it waits for the next answer to what it has sent.
         clock: the present, with zone.
     """
@@ -46,6 +41,7 @@ class Desk:
     settings: KafkaSettings
     bootstrap: str
     council: str
+    at_most_per_minute: int
     patience_s: float = PATIENCE_S
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
@@ -64,9 +60,13 @@ class Desk:
     def carry_out(self, plan: Plan, by: str, why: str = "", corrected: Outgoing | None = None) -> Afterwards:
         """Send what a plan sends, in its order, and once that is safe the markers of its letters; then see its cases through.
 
-        What comes for one of its cases before what was sent is applied is parked behind it, and goes too (`answers.py`).
+        It goes in portions (`batches.py`): most of one died again, or nobody took it, and the rest is not sent. What comes for one of its
+        cases before what was sent is applied is parked behind it, and goes too (`answers.py`).
 
         A crash in between sends it once more next time: the records have the same ids and the same first places, so they count once.
+
+        A letter that somebody else has settled since is left alone: that is looked up before each portion. Two people who send within the
+        moment between that look and the marker both do; a record that is sent twice counts once, but a replay and a discard both stand.
 
         Args:
             plan: what is to be done.
@@ -79,10 +79,8 @@ class Desk:
         """
         if not plan.steps:
             return Afterwards()
-        records = [record for step in plan.steps for record in self._records(step, by, why, corrected)]
-        markers = [_marker(step, by, why) for step in plan.steps]
-        lines = [(step.letter.first, step.letter.lane) for step in plan.steps]
-        return self._see_through([(first, lane) for first, lane in lines if first and lane], by, records, markers)
+        with self._doing(by, why, corrected) as doing:
+            return doing.carry_out(plan)
 
     def discard_lost(self, place: str, case: str, by: str, why: str) -> Afterwards:
         """Let a case go on without a record whose letter is gone: letters are kept for a time, that a case waits for one is kept for good.
@@ -106,46 +104,37 @@ class Desk:
             raise ConfigurationError(
                 f"No record of case {case} stands in partition {first.partition} of {first.topic}."
             )
+        if first.offset >= (end := self._end_of(first)):
+            raise ConfigurationError(
+                f"No record has ever stood at {place}: the next of that partition will be {end}. The reason of what waits names the place."
+            )
         for letter in self.letters(first.topic):
             if letter.first == first:
                 raise ConfigurationError(f"{place} has a letter: discard that, {letter.id}.")
-        lane = (first.topic, first.partition, case)
-        return self._see_through([(first, lane)], by, list(self._say_discarded(first, case, by, why)), [])
+        with self._doing(by, why) as doing:
+            return doing.discard_lost(first, case)
 
-    def _see_through(
-        self, sent: Sequence[tuple[Place, Lane]], by: str, records: list[Outgoing], markers: list[Outgoing]
-    ) -> Afterwards:
-        """Send, and what becomes free by it, until the lines of what was sent are empty or somebody else's turn has come."""
-        news = _News(self)
-        answers = Answers(news.read() if any(first.topic == ANSWERED.name for first, _ in sent) else ())
-        for first, lane in sent:
-            if first.topic == ANSWERED.name:
-                answers.expect(first, lane)
+    def _end_of(self, place: Place) -> int:
+        """The next offset of the partition that a place is in."""
+        topic = TopicFacts(place.topic, self.settings.partitions, replication=1)
+        with topics_of(self.settings, self.bootstrap) as topics:
+            return topics.ends([topic])[place.topic, place.partition]
+
+    @contextmanager
+    def _doing(self, by: str, why: str, corrected: Outgoing | None = None) -> Iterator[Doing]:
         sender = Sender(self.settings, self.bootstrap, COMPONENT)
         try:
-            sender.send(records)
-            reach(Failpoint.DEAD_LETTERS_SENT)
-            sender.send(markers)
-            with suppress(HubError):  # it is done; what cannot be seen any more is said not to have been
-                self._follow(answers, news, sender, by)
+            yield Doing(
+                Who(by, why, self.council, self.clock),
+                sender.send,
+                partial(read_all, self.settings, self.bootstrap),
+                partitions=self.settings.partitions,
+                at_once=max(1, self.at_most_per_minute // 2),
+                patience_s=self.patience_s,
+                corrected=corrected,
+            )
         finally:
             sender.close()
-        return answers.afterwards()
-
-    def _follow(self, answers: Answers, news: "_News", sender: Sender, by: str) -> None:
-        until = time.monotonic() + self.patience_s
-        while not answers.are_complete:
-            for record in news.read():
-                answers.hear(record)
-            if steps := [Step(letter, Act.REPLAYED) for letter in answers.next()]:
-                answers.go(step.letter for step in steps)
-                sender.send([record for step in steps for record in self._records(step, by, "", None)])
-                sender.send([_marker(step, by, "") for step in steps])
-                until = time.monotonic() + self.patience_s
-            elif time.monotonic() >= until:
-                return
-            elif not answers.are_complete:
-                time.sleep(_LOOK_EVERY_S)
 
     def reveal(self, letter: Letter, by: str, why: str, through: Literal["command", "page"]) -> bytes | None:
         """What stands in a letter, once it is on the audit topic who looks, and why.
@@ -172,52 +161,6 @@ class Desk:
         except RestartMe as error:
             raise RestartMe(f"Nothing is revealed, for it cannot be written down who looked. {error}") from error
         return letter.value
-
-    def _records(self, step: Step, by: str, why: str, corrected: Outgoing | None) -> Iterable[Outgoing]:
-        letter = step.letter
-        if step.act is Act.REPLAYED and (again := letter.again()) is not None:
-            yield again
-        elif step.act is Act.DISCARDED:
-            yield from self._discard(letter, by, why)
-        elif step.act is Act.FIXED and corrected is not None:
-            yield corrected
-            if corrected.key != letter.key:
-                yield from self._discard(letter, by, "Fixed under the reference of another case")
-
-    def _discard(self, letter: Letter, by: str, why: str) -> Iterable[Outgoing]:
-        """What lets the case of a letter go on without it: said on the topic of its record, and on the case's timeline."""
-        if letter.lane is not None and letter.first is not None and letter.case is not None:
-            yield from self._say_discarded(letter.first, letter.case, by, why)
-
-    def _say_discarded(self, place: Place, case: str, by: str, why: str) -> Iterable[Outgoing]:
-        now, first = self.clock(), str(place)
-        event = RecordDiscarded(
-            id=uuid5(_DISCARDS, first),
-            source=f"/{self.council}/{COMPONENT}",
-            time=now,
-            effectiveat=now,
-            correlationid=case,
-            partitionkey=case,
-            council=self.council,
-            data=Discard(record=first, by=by, why=why),
-        )
-        headers = (*EVENT_HEADERS, (FIRST, first.encode()))
-        yield Outgoing(place.topic, case.encode(), event.encode(), headers)
-        if place.topic != CASE_EVENTS.name:
-            yield Outgoing.event(CASE_EVENTS.name, case, event.encode())
-
-
-class _News:
-    """What comes on the dead-letter topic whose reader answers: each look reads what has come since the last."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._next: dict[tuple[str, int], int] = {}
-
-    def read(self) -> Iterable[Incoming]:
-        for record in read_all(self._desk.settings, self._desk.bootstrap, [ANSWERED.dead_letters], self._next):
-            self._next[record.place.topic, record.place.partition] = record.place.offset + 1
-            yield record
 
 
 def names_of(topic: str | None) -> Sequence[str]:
@@ -247,10 +190,3 @@ def one_of(letters: Iterable[Letter], identifier: str) -> Letter:
         if letter.id == identifier:
             return letter
     raise ConfigurationError(f"No open dead letter {identifier}. `hub dead-letters list` shows those there are.")
-
-
-def _marker(step: Step, by: str, why: str) -> Outgoing:
-    letter = step.letter
-    discarded = step.act is Act.DISCARDED
-    first = str(letter.first) if letter.first else ""
-    return letter.marker(settled(letter.origin, step.act, COMPONENT, by=by, why=why if discarded else "", first=first))

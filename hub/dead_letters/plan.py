@@ -65,6 +65,11 @@ class Plan:
     steps: tuple[Step, ...] = ()
     stay: tuple[tuple[Letter, Stays], ...] = ()
 
+    def without(self, steps: Collection[Step]) -> "Plan":
+        """What is left of it where these are not done."""
+        ids = {step.letter.id for step in steps}
+        return Plan(tuple(step for step in self.steps if step.letter.id not in ids), self.stay)
+
 
 def free(letters: Iterable[Letter]) -> list[Letter]:
     """Those parked letters that can go on: nothing that they wait for lies here any more.

@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from hub.dead_letters.letter import attempts_before
@@ -15,7 +15,9 @@ from schemas.cases import RecordDiscarded
 from schemas.envelope import EVENT_HEADERS
 from schemas.topics import CASE_EVENTS, CATALOGUE, DEAD_LETTER_SUFFIX, TASKS, UnreadableEvent
 
-_KEY = re.compile(r"[A-Za-z$_][\w.-]{0,60}")
+_COLUMN = re.compile(r"[A-Za-z$_]\w{0,60}", re.ASCII)
+_LEFT_OUT = "…"
+"""Stands for a name that is not shown."""
 _PLACE = ("topic", "partition", "offset")
 MOST_ATTEMPTS = 5
 """A record that died so often is replayed only by its name."""
@@ -86,6 +88,11 @@ class Letter:
         return self.first.topic, self.first.partition, self.case
 
     @property
+    def about(self) -> str:
+        """What all letters and markers about its record have in common: where that first stood, or what it is in a legacy system."""
+        return str(self.first) if self.first else self.origin
+
+    @property
     def order(self) -> tuple[str, int, int]:
         """Its place among all letters: that in which its record first stood."""
         place = self.first or self.place
@@ -149,12 +156,22 @@ class OpenLetters:
                 del self._letters[about]
             return
         letter = letter_in(record)
-        about, now = str(letter.first) if letter.first else letter.origin, (_offset(letter.origin), record.at_ms)
+        about, now = letter.about, (_offset(letter.origin), record.at_ms)
         if about in self._letters and self._letters[about][0] > now:
             return
         self._letters.pop(about, None)
         if not any(_covers(upto, now) for upto in self._settled.get(about, ())):
             self._letters[about] = now, letter
+
+    def holds(self, letter: Letter, *, anew: bool = False) -> bool:
+        """Whether a letter is open.
+
+        Args:
+            letter: as it was read before.
+            anew: whether another letter about its record will do.
+        """
+        found = self._letters.get(letter.about)
+        return found is not None and (anew or found[1].id == letter.id)
 
     def all(self) -> list[Letter]:
         """Those that are open, in the order in which their records first stood."""
@@ -180,15 +197,23 @@ def _offset(origin: str) -> int:
     return place.offset if place else 0
 
 
-def masked(value: bytes | None) -> str:
-    """What a record looks like without what it says: its fields, and the kind and length of each value."""
+def masked(letter: Letter) -> str:
+    """What a letter's record looks like without what it says: its fields, and the kind and length of each value.
+
+    A name that no schema knows may be about somebody, too, and is left out; those of a legacy record are its system's columns.
+    """
+    value = letter.value
     if value is None:
         return "empty"
     try:
         content = json.loads(value)
+        return json.dumps(
+            _masked(content, _is_column if letter.source is None else _is_known), indent=2, ensure_ascii=False
+        )
     except ValueError:
         return f"{len(value)} bytes that are not JSON"
-    return json.dumps(_masked(content), indent=2, ensure_ascii=False)
+    except RecursionError:
+        return f"{len(value)} bytes of JSON that is nested too deep to be shown"
 
 
 def letter_in(record: Incoming) -> Letter:
@@ -208,7 +233,7 @@ def letter_in(record: Incoming) -> Letter:
         code=record.header("code") or "unknown",
         reason=record.header("reason") or "It carries no reason.",
         component=component,
-        attempt=attempts_before(record.headers) or (record.header("code") not in WAITING),
+        attempt=attempts_before(record.headers) or int(record.header("code") not in WAITING),
         at=datetime.fromtimestamp(record.at_ms / 1000, UTC),
         origin=origin,
         source=source,
@@ -232,13 +257,45 @@ def _first(record: Incoming, source: Place | None) -> Place | None:
     return source
 
 
-def _masked(value: Any) -> Any:
+def _masked(value: Any, shows: Callable[[str], bool]) -> Any:
     if isinstance(value, dict):
-        return {key if _KEY.fullmatch(key) else "(odd name)": _masked(item) for key, item in value.items()}
+        found: dict[str, Any] = {}
+        for name, item in value.items():
+            key = name if shows(name) else _LEFT_OUT
+            while key in found:
+                key += _LEFT_OUT
+            found[key] = _masked(item, shows)
+        return found
     if isinstance(value, list):
-        return [_masked(item) for item in value]
+        return [_masked(item, shows) for item in value]
     if isinstance(value, str):
         return f"(text of {len(value)})"
     if value is None:
         return None
     return "(yes or no)" if isinstance(value, bool) else "(number)"
+
+
+def _is_column(name: str) -> bool:
+    return _COLUMN.fullmatch(name) is not None
+
+
+def _is_known(name: str) -> bool:
+    return name in _known_names()
+
+
+@cache
+def _known_names() -> frozenset[str]:
+    """Every name of a field in the events of any topic."""
+    events = {event for topic in CATALOGUE for event in topic.events}
+    return frozenset(name for event in events for name in _names_in(event.model_json_schema()))
+
+
+def _names_in(schema: Any) -> Iterator[str]:
+    """Names of the fields in a JSON Schema, at whatever depth."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", ())
+        for part in schema.values():
+            yield from _names_in(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from _names_in(part)

@@ -94,7 +94,13 @@ def build_app(settings: HubSettings) -> FastAPI:
     watch = Watch(lambda begin: read_all(settings.kafka, bootstrap(settings), names_of(None), begin))
     letters = LetterPages(
         watch,
-        lambda: Desk(settings.kafka, bootstrap(settings), settings.council.code, _ANSWERED_WITHIN_S),
+        lambda: Desk(
+            settings.kafka,
+            bootstrap(settings),
+            settings.council.code,
+            settings.dead_letters.at_most_per_minute,
+            _ANSWERED_WITHIN_S,
+        ),
         site.render,
         lambda: datetime.now(UTC),
     )

@@ -148,12 +148,15 @@ def first_line(letters: Sequence[Letter], every: Sequence[Letter]) -> str:
     died = [letter for letter in letters if not letter.is_parked]
     can_go_on = len(_free_ids(every) & {letter.id for letter in letters})
     waiting = len(letters) - len(died) - can_go_on
+    if not letters and every:
+        others = plural(len(every), "other record lies", "other records lie")
+        return f"No record matches. {others} among the dead letters."
     if not letters:
         return "Every record could be read: nothing lies among the dead letters."
     counted = Counter(letter.code for letter in died).most_common()
     reasons = listed([f"{number:,} {_words(code, number)}" for code, number in counted[:4]])
     other = sum(number for _, number in counted[4:])
-    more = f" and {plural(other, 'one has another reason', 'have other reasons')}" if other else ""
+    more = f" and {plural(other, 'has another reason', 'have other reasons')}" if other else ""
     waits = f" {plural(waiting, 'more only waits behind them.', 'more only wait behind them.')}" if waiting else ""
     goes_on = f" {plural(can_go_on, 'more', 'more')} {_CAN_GO_ON[can_go_on != 1]}." if can_go_on else ""
     if not died:
@@ -229,7 +232,7 @@ def letter_view(letter: Letter, letters: Sequence[Letter], now: datetime) -> Let
         component=letter.component.replace("_", " "),
         record=letter.origin,
         first=str(letter.first) if letter.first and letter.first != letter.source else "",
-        masked=masked(letter.value),
+        masked=masked(letter),
         behind=tuple(lines(behind, line, now)),
         is_free=is_free,
         can_replay=letter.source is not None and is_first,
@@ -239,7 +242,8 @@ def letter_view(letter: Letter, letters: Sequence[Letter], now: datetime) -> Let
 
 def plan_view(plan: Plan, after: Afterwards | None) -> PlanView:
     """What would be done, or was done, in the order in which it is; and what has come of it, once it is done."""
-    done = after is not None
+    done, digested = after is not None, digest(plan)
+    plan = plan.without([step for step, _ in after.unsent] if after else ())
     lines = [PlanLine(step.letter.id, telling.done(step, is_done=done)) for step in plan.steps]
     lines += [PlanLine(letter.id, telling.stays(letter, why)) for letter, why in plan.stay]
     counted = Counter(step.act for step in plan.steps)
@@ -253,7 +257,7 @@ def plan_view(plan: Plan, after: Afterwards | None) -> PlanView:
         lines=tuple(lines[:MOST_SHOWN]),
         afterwards=tuple(telling.afterwards(after)) if after else (),
         more=max(0, len(lines) - MOST_SHOWN),
-        digest=digest(plan),
+        digest=digested,
         does=bool(plan.steps),
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from aiokafka.partitioner import murmur2
 
@@ -152,6 +153,33 @@ def route(
             break
         _set_aside(share, record, first, death, partitions)
     return share
+
+
+class _Tried(NamedTuple):
+    """A record that stands nowhere yet."""
+
+    key: bytes
+    value: bytes
+    offset: int = 0
+    headers: Sequence[tuple[str, bytes]] = ()
+    timestamp: int = 0
+
+
+def would_die_of(key: bytes, value: bytes, world: World, partitions: int) -> str | None:
+    """Why the worker would set a record aside that a case begins with; None where it would not.
+
+    Args:
+        key: of the record.
+        value: of the record.
+        world: what `step` looks up.
+        partitions: of every hub topic.
+    """
+    number = partition_of(key.decode(errors="replace"), partitions)
+    share = Share(Partition(CASE_EVENTS.name, number), 0, 1)
+    death = _route_one(
+        share, _Tried(key, value), 0, lambda tried: _apply(share, tried, {}, world, partitions), partitions
+    )
+    return death.reason if death else None
 
 
 def _route_one(

@@ -12,6 +12,7 @@ from hub.__main__ import hub
 from hub.dead_letters.letter import dead_letter
 from hub.dead_letters.reading import MOST_ATTEMPTS
 from hub.edge.kafka import Sender, read_all
+from hub.edge.kafka.sender import partition_of
 from hub.edge.messages import Incoming, Outgoing
 from hub.errors import ConfigurationError, HubError
 from hub.settings import KafkaSettings
@@ -105,6 +106,19 @@ def test_a_correction_that_would_die_again_is_not_sent_and_says_why(clerk: Clerk
     assert [each["id"] for each in clerk.letters()] == [letter["id"]]
 
 
+def test_a_correction_that_no_journey_starts_with_is_refused_in_a_dry_run_too(clerk: Clerk) -> None:
+    dies(clerk.kafka, BROKEN, 250)
+    (letter,) = clerk.letters()
+
+    done = clerk.asks(
+        "fix", letter["id"], "-", "--dry-run", stdin=GOOD.replace(b"discharge-notified", b"unicorn-wanted")
+    )
+
+    assert isinstance(done.exception, ConfigurationError)
+    assert "Not sent, for it would die again. No journey starts with 'unicorn-wanted'" in str(done.exception)
+    clerk.asks("discard", letter["id"], "--why", "A test's own noise")
+
+
 def test_what_nobody_will_mend_is_discarded_with_the_reason_and_who_said_so(clerk: Clerk) -> None:
     dies(clerk.kafka, b"{not json", 300)
     dies(clerk.kafka, b"{not json either", 301)
@@ -118,6 +132,19 @@ def test_what_nobody_will_mend_is_discarded_with_the_reason_and_who_said_so(cler
     marker = clerk.records("case-events-dlq")[-1]
     assert (marker.header("outcome"), marker.header("why")) == ("discarded", "A test's own noise")
     assert marker.header("by")
+
+
+def test_a_filter_that_leaves_nothing_says_what_else_there_is(clerk: Clerk) -> None:
+    dies(clerk.kafka, b"{not json", 350)
+    (letter,) = clerk.letters()
+
+    shown = [clerk.asks("list", "--code", "no-such"), clerk.asks("replay", "--all", "--topic", "transport-tasks")]
+    both = clerk.asks("replay", letter["id"], "--code", "no-such")
+
+    for each in shown:
+        assert "None of them matches. 1 record lies among the dead letters: 1 wrong-data." in each.output
+    assert "--topic and --code go with --all" in both.output
+    assert [each["id"] for each in clerk.letters()] == [letter["id"]]
 
 
 def test_what_waited_for_a_discarded_record_is_replayed_behind_the_word_that_it_is_discarded(clerk: Clerk) -> None:
@@ -139,6 +166,18 @@ def test_what_waited_for_a_discarded_record_is_replayed_behind_the_word_that_it_
     assert (told["type"], said.header("first")) == ("case.record-discarded.v1", "case-events/0/600")
     assert (told["data"]["record"], told["data"]["why"]) == ("case-events/0/600", "Nobody can read it")
     assert (behind.value, behind.header("first")) == (GOOD, "case-events/0/601")
+
+
+def test_a_place_past_the_end_of_the_log_is_no_record_that_was_lost(clerk: Clerk) -> None:
+    case = KEY.decode()
+    part = partition_of(KEY, TOPICS.partitions)
+    before = len(clerk.records("case-events"))
+
+    done = clerk.asks("discard", f"case-events/{part}/999999", "--case", case, "--why", "It is too old")
+
+    assert isinstance(done.exception, ConfigurationError)
+    assert f"No record has ever stood at case-events/{part}/999999" in str(done.exception)
+    assert len(clerk.records("case-events")) == before
 
 
 def test_a_record_is_revealed_once_it_is_written_down_who_looked_and_why(clerk: Clerk) -> None:

@@ -10,7 +10,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Me
 from kafka.errors import KafkaError
 
 from hub.admission import TOPIC_REFUSED, Right, missing
-from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer
+from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer, failed
 from hub.errors import ConfigurationError, RestartMe
 from hub.settings import KafkaSettings
 
@@ -111,13 +111,21 @@ class Topics:
         self._admin.delete_groups([group])
 
     def ends(self, topics: Sequence[TopicFacts]) -> dict[tuple[str, int], int]:
-        """The next offset of every partition of topics that exist."""
+        """The next offset of every partition of topics that exist.
+
+        Raises:
+            RestartMe: Kafka does not say so.
+        """
         latest = {
             TopicPartition(topic.name, number): OffsetSpec.LATEST
             for topic in topics
             for number in range(topic.partitions)
         }
-        found = self._admin.list_partition_offsets(latest)
+        try:
+            found = self._admin.list_partition_offsets(latest)
+        except KafkaError as error:
+            names = sorted({topic.name for topic in topics})
+            raise failed("Looking for the ends of topics in Kafka failed", error, Right.DESCRIBE, names) from error
         return {(part.topic, part.partition): int(info.offset) for part, info in found.items()}
 
     def configure(self, configs: Mapping[str, Mapping[str, str]]) -> None:

@@ -35,9 +35,9 @@ def replays_forget_their_attempts() -> None:
 
 def nobody_looks_after_a_replay() -> None:
     """What came for a case while its dead record was sent again is left where it lies."""
-    from hub.dead_letters import desk
+    from hub.dead_letters import acting
 
-    swap(desk.Desk, "_follow", lambda *_: None)
+    swap(acting.Doing, "_follow", lambda *_: None)
 
 
 def refused_letters_are_forgotten() -> None:

@@ -1,3 +1,5 @@
+import json
+
 from hub.dead_letters.letter import REASON_LIMIT, dead_letter, record_letter, settled
 from hub.dead_letters.reading import masked, open_letters
 from hub.edge.messages import Headers, Incoming, Place
@@ -125,15 +127,47 @@ def test_a_reason_is_kept_short() -> None:
     assert len(headers["reason"].decode()) == REASON_LIMIT
 
 
+def as_shown(value: bytes | None, headers: Headers | None = None) -> str:
+    (letter,) = open_letters([lying(headers or of_topic(7), 0, value=value)])
+    return masked(letter)
+
+
 def test_a_masked_record_shows_its_shape_and_nothing_of_what_it_says() -> None:
-    shown = masked(
+    shown = as_shown(
         b'{"data": {"facts": {"person_name": "Quillfeather", "steps": 3, "home": true}, "Mx Quillfeather": [null]}}'
     )
     assert "Quillfeather" not in shown
     assert '"person_name": "(text of 12)"' in shown
-    assert '"steps": "(number)"' in shown
-    assert masked(b"\xff\xfe") == "2 bytes that are not JSON"
-    assert masked(None) == "empty"
+    assert as_shown(b"\xff\xfe") == "2 bytes that are not JSON"
+    assert as_shown(None) == "empty"
+
+
+def test_a_name_that_no_schema_knows_is_left_out() -> None:
+    shown = json.loads(as_shown(b'{"Edna.Invented": {"data": 1}, "Invented": true, "data": {}}'))
+
+    assert shown == {"…": {"data": "(number)"}, "……": "(yes or no)", "data": {}}
+
+
+def test_the_columns_of_a_legacy_record_are_shown() -> None:
+    shown = as_shown(b'{"values": {"PROP_REF": "0001", "Edna Invented": 1}}', of_record("abc"))
+
+    assert json.loads(shown) == {"values": {"PROP_REF": "(text of 4)", "…": "(number)"}}
+
+
+def test_a_record_that_is_nested_too_deep_is_said_to_be() -> None:
+    deep = b"[" * 100_000
+
+    assert as_shown(deep) == "100000 bytes of JSON that is nested too deep to be shown"
+
+
+def test_how_often_a_record_was_tried_is_a_number() -> None:
+    parked = dead_letter(
+        code="parked", reason="", topic="housing-tasks", partition=1, offset=5, component="worker", key=b"key", value=b"{}", attempt=0
+    ).headers  # fmt: skip
+
+    found = [*open_letters([lying(parked, 0)]), *open_letters([lying((), 4)])]
+
+    assert [repr(letter.attempt) for letter in found] == ["0", "1"]
 
 
 def test_what_has_only_waited_for_an_earlier_instruction_was_never_tried() -> None:

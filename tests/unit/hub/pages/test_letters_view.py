@@ -1,5 +1,6 @@
 from hub.dead_letters import telling
 from hub.dead_letters.answers import Afterwards
+from hub.dead_letters.batches import Unsent
 from hub.dead_letters.plan import to_replay
 from hub.pages import letters_view as view
 from tests.unit.hub.dead_letters.test_plan import LINE, NOW, OTHER, letter, parked
@@ -51,3 +52,23 @@ def test_what_was_done_says_what_came_meanwhile_and_what_nobody_has_answered() -
     came, unheard = shown.afterwards
     assert came == "1 record came for these cases meanwhile, and went behind."
     assert unheard.startswith("2 records have been sent and not been taken yet.")
+
+
+def test_a_filter_that_leaves_nothing_does_not_say_that_nothing_lies_there() -> None:
+    assert view.first_line([], LINE) == "No record matches. 5 other records lie among the dead letters."
+    assert view.first_line([], []).endswith("nothing lies among the dead letters.")
+
+
+def test_the_rarest_reason_is_counted_with_the_others() -> None:
+    letters = [letter(number, f"code-{number}") for number in range(5)]
+    assert "and 1 has another reason." in view.first_line(letters, letters)
+
+
+def test_what_was_not_sent_is_not_said_to_be() -> None:
+    plan = to_replay(LINE, LINE, by_name=False)
+
+    shown = view.plan_view(plan, Afterwards(unsent=tuple((step, Unsent.DIED) for step in plan.steps[3:])))
+
+    assert shown.lead == "3 records were sent again."
+    assert [line.id for line in shown.lines] == [step.letter.id for step in plan.steps[:3]]
+    assert shown.afterwards[0].startswith("2 records were not sent, for most of those before died again.")

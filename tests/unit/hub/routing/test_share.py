@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hub.memory.store import Partition
-from hub.routing.share import Share, microseconds, moment_of, partition_of, route
+from hub.routing.share import Share, microseconds, moment_of, partition_of, route, would_die_of
 from hub.routing.step import World, step
 from schemas.cases import Discard, RecordDiscarded
 
@@ -379,3 +379,19 @@ def test_a_deadline_keeps_the_very_moment_the_case_knows_it_by() -> None:
 )
 def test_partitions_are_those_of_kafkas_java_client(key: str, murmur2: int) -> None:
     assert partition_of(key, 12) == (murmur2 & 0x7FFFFFFF) % 12
+
+
+def test_what_would_be_set_aside_is_known_before_it_is_sent(world: World, new_case: NewCase) -> None:
+    case = new_case("one")
+    good, unicorn = case.reported(), case.reported("unicorn-wanted")
+    other = good.model_copy(update={"correlationid": new_case("two").reference})
+    key = case.reference.encode()
+
+    def says(value: bytes) -> str | None:
+        return would_die_of(key, value, world, 4)
+
+    assert says(good.encode()) is None
+    assert says(case.cleared().encode()) is None
+    assert "No journey starts with 'unicorn-wanted'" in (says(unicorn.encode()) or "")
+    assert "partitionkey are not its case" in (says(other.encode()) or "")
+    assert "not JSON" in (says(b"{") or "")
