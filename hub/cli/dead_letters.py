@@ -77,7 +77,7 @@ def show(ctx: click.Context, identifier: str, reveal: bool, why: str | None) -> 
     desk = _desk(ctx)
     letters = desk.letters(identifier.partition("/")[0])
     letter = one_of(letters, identifier)
-    shown: bytes | str = masked(letter.value)
+    shown: bytes | str = masked(desk.body(letter))
     if reveal and why:
         shown = desk.reveal(letter, getpass.getuser(), why, "command") or b""
     for name, value in _facts(letter, is_free=letter in free(letters)).items():

@@ -1,7 +1,7 @@
 """Dead letters of a real cluster: all that are open, what is done about them, and looking at one."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from typing import Literal
 from uuid import UUID, uuid4, uuid5
 
 from hub.dead_letters.answers import ANSWERED, Afterwards, Answers
+from hub.dead_letters.bodies import bodies_of
 from hub.dead_letters.letter import settled
 from hub.dead_letters.parking import FIRST, place_in
 from hub.dead_letters.plan import Act, Plan, Step
@@ -79,7 +80,7 @@ class Desk:
         """
         if not plan.steps:
             return Afterwards()
-        records = [record for step in plan.steps for record in self._records(step, by, why, corrected)]
+        records = self._records(plan.steps, by, why, corrected)
         markers = [_marker(step, by, why) for step in plan.steps]
         lines = [(step.letter.first, step.letter.lane) for step in plan.steps]
         return self._see_through([(first, lane) for first, lane in lines if first and lane], by, records, markers)
@@ -139,7 +140,7 @@ class Desk:
                 answers.hear(record)
             if steps := [Step(letter, Act.REPLAYED) for letter in answers.next()]:
                 answers.go(step.letter for step in steps)
-                sender.send([record for step in steps for record in self._records(step, by, "", None)])
+                sender.send(self._records(steps, by))
                 sender.send([_marker(step, by, "") for step in steps])
                 until = time.monotonic() + self.patience_s
             elif time.monotonic() >= until:
@@ -171,11 +172,29 @@ class Desk:
                 sender.close()
         except RestartMe as error:
             raise RestartMe(f"Nothing is revealed, for it cannot be written down who looked. {error}") from error
-        return letter.value
+        return self.body(letter)
 
-    def _records(self, step: Step, by: str, why: str, corrected: Outgoing | None) -> Iterable[Outgoing]:
+    def body(self, letter: Letter) -> bytes | None:
+        """What stands in a letter.
+
+        Raises:
+            ConfigurationError: it is not kept any more.
+            RestartMe: Kafka does not answer.
+        """
+        return bodies_of(self.settings, self.bootstrap, [letter])[letter.id]
+
+    def _records(
+        self, steps: Sequence[Step], by: str, why: str = "", corrected: Outgoing | None = None
+    ) -> list[Outgoing]:
+        sent_again = (step.letter for step in steps if step.act is Act.REPLAYED)
+        bodies = bodies_of(self.settings, self.bootstrap, sent_again)
+        return [record for step in steps for record in self._sent_for(step, bodies, by, why, corrected)]
+
+    def _sent_for(
+        self, step: Step, bodies: Mapping[str, bytes | None], by: str, why: str, corrected: Outgoing | None
+    ) -> Iterable[Outgoing]:
         letter = step.letter
-        if step.act is Act.REPLAYED and (again := letter.again()) is not None:
+        if step.act is Act.REPLAYED and (again := letter.again(bodies[letter.id])) is not None:
             yield again
         elif step.act is Act.DISCARDED:
             yield from self._discard(letter, by, why)

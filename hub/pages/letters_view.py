@@ -11,7 +11,7 @@ from hub.dead_letters import telling
 from hub.dead_letters.answers import Afterwards
 from hub.dead_letters.parking import PARKED, WAITS_FOR_EARLIER
 from hub.dead_letters.plan import Act, Plan, free
-from hub.dead_letters.reading import Letter, masked
+from hub.dead_letters.reading import Letter
 from hub.pages import dates
 from hub.pages.case_view import Moment
 from hub.pages.dates import listed, plural
@@ -106,7 +106,6 @@ class LetterView:
     component: str
     record: str
     first: str
-    masked: str
     behind: tuple[LetterLine, ...]
     is_free: bool
     can_replay: bool
@@ -229,7 +228,6 @@ def letter_view(letter: Letter, letters: Sequence[Letter], now: datetime) -> Let
         component=letter.component.replace("_", " "),
         record=letter.origin,
         first=str(letter.first) if letter.first and letter.first != letter.source else "",
-        masked=masked(letter.value),
         behind=tuple(lines(behind, line, now)),
         is_free=is_free,
         can_replay=letter.source is not None and is_first,
