@@ -28,6 +28,7 @@ _REASONS: Mapping[str, tuple[str, str]] = {
     "wrong-partition": ("stands where its case is not", "stand where their case is not"),
     "no-journey": ("asks for what no journey starts with", "ask for what no journey starts with"),
     "no-journey-version": ("follows a journey whose file is gone", "follow a journey whose file is gone"),
+    "unreadable-case": ("is about a case whose row cannot be read", "are about cases whose rows cannot be read"),
     "unmapped-code": ("has a code that nobody has mapped", "have a code that nobody has mapped"),
     WAITS_FOR_EARLIER: ("waits for an earlier one of its task", "wait for an earlier one of their task"),
     "task-in-doubt": ("may be of a task under way", "may be of a task under way"),
