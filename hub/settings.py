@@ -178,8 +178,8 @@ class DeadLetterSettings(_Section):
     """Records that are set aside."""
 
     at_most_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    """By one process. Past it the process stops before the next such record until the minute is over; those that only wait for an
-    earlier one of their case are not counted."""
+    """By one process. Past it the process stops before the next such record until the minute is over, and then tries one a minute until
+    none has died for a minute; those that only wait for an earlier one of their case are not counted."""
 
 
 class JourneySettings(_Section):

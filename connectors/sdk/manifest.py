@@ -82,7 +82,7 @@ class Dataset(SettingsSection):
     delivers: Delivery = Delivery.CHANGES
     """How it comes: changes, or full extracts."""
     held_beyond: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """A full extract with fewer or more rows than the one before by more than this share of them is held for a person: 0.1 is a tenth."""
+    """A full extract in which more than this share of the rows before are gone, or that has so many fewer or more, is held for a person."""
 
     @property
     def hours(self) -> Hours:

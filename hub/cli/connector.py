@@ -59,9 +59,13 @@ def check(ctx: click.Context, name: str) -> None:
 @command.command()
 @click.argument("name")
 @click.argument("dataset")
+@click.argument("extract", type=int)
 @click.pass_context
-def release(ctx: click.Context, name: str, dataset: str) -> None:
-    """Let a full extract go that is held because it differs too much from the one before: you have looked, and it is right."""
+def release(ctx: click.Context, name: str, dataset: str, extract: int) -> None:
+    """Let a full extract go that is held because it differs too much from the one before: you have looked, and it is right.
+
+    EXTRACT is its number, in the command that the feed's page shows. Another one that is held by now is not let go.
+    """
     from hub.edge.choice import choose  # noqa: PLC0415 - as above
     from hub.edge.engine import open_engine  # noqa: PLC0415 - as above
     from hub.edge.extracts import Extracts  # noqa: PLC0415 - as above
@@ -74,12 +78,17 @@ def release(ctx: click.Context, name: str, dataset: str) -> None:
     engine = open_engine(settings.database_url(chosen.process.memory), name)
     try:
         EdgeMemory(engine, name)  # makes what tables are missing
-        held = Extracts(engine, name, dataset).release()
+        memory = Extracts(engine, name, dataset)
+        released = memory.release(extract)
+        held = memory.held()
     finally:
         engine.dispose()
-    if held is None:
-        raise click.ClickException(f"No extract of {name} {dataset} is held.")
-    click.echo(f"{held.name} ({held.rows:,} rows) is released; {name} says what is new in it when it looks next.")
+    if released is None:
+        now = f"Extract {held.id} is: {held.why}" if held else "None is."
+        raise click.ClickException(f"Extract {extract} of {name} {dataset} is not held; nothing was released. {now}")
+    click.echo(
+        f"{released.name} ({released.rows:,} rows) is released; {name} says what is new in it when it looks next."
+    )
 
 
 @command.command(name="list")

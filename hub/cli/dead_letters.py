@@ -83,7 +83,7 @@ def show(ctx: click.Context, identifier: str, reveal: bool, why: str | None) -> 
     desk = _desk(load(ctx.obj))
     letters = desk.letters(identifier.partition("/")[0])
     letter = one_of(letters, identifier)
-    shown: bytes | str = masked(letter)
+    shown: bytes | str = masked(letter, desk.body(letter))
     if reveal and why:
         shown = desk.reveal(letter, person(), why, "command") or b""
     for name, value in _facts(letter, is_free=letter in free(letters)).items():

@@ -1,7 +1,7 @@
 """Does at a real cluster what is planned about dead letters, portion by portion, and follows what comes of each."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,6 +26,7 @@ _LOOK_EVERY_S = 0.3
 _DISCARDS = UUID("5f3b7c0e-6f1e-4f83-9d1d-6f0a3f6f2b52")
 
 Send = Callable[[Sequence[Outgoing]], object]
+Bodies = Callable[[Iterable[Letter]], Mapping[str, bytes | None]]
 Read = Callable[[Sequence[str], dict[tuple[str, int], int]], Iterable[Incoming]]
 
 
@@ -53,6 +54,7 @@ class Doing:
         who: does it.
         send: sends records, and comes back when they are safe.
         read: what lies on these topics, from these offsets on where any are given, to the last there is.
+        bodies: what stands in letters, by their ids.
         partitions: of every hub topic.
         at_once: lines that may be on their way while nobody knows what becomes of them.
         patience_s: how long it waits for the next answer.
@@ -64,13 +66,14 @@ class Doing:
         who: Who,
         send: Send,
         read: Read,
+        bodies: Bodies,
         *,
         partitions: int,
         at_once: int,
         patience_s: float,
         corrected: Outgoing | None = None,
     ) -> None:
-        self._who, self._send_all, self._read = who, send, read
+        self._who, self._send_all, self._read, self._bodies = who, send, read, bodies
         self._partitions, self._at_once, self._patience_s = partitions, at_once, patience_s
         self._corrected = corrected
         self._topics: Sequence[str] = ()
@@ -128,7 +131,8 @@ class Doing:
             first = step.letter.first
             if first is not None and self._is_answered(step, first):
                 self._answers.expect(first, step.letter.lane)
-        self._send_all([record for step in steps for record in self._records(step)])
+        bodies = self._bodies([step.letter for step in steps if step.act is Act.REPLAYED and step.letter.source])
+        self._send_all([record for step in steps for record in self._records(step, bodies)])
         if not along:
             reach(Failpoint.DEAD_LETTERS_SENT)
         self._send_all([self._marker(step) for step in steps])
@@ -169,13 +173,14 @@ class Doing:
         part = 0 if key is None else partition_of(key, self._partitions)
         return first.topic == ANSWERED.name and first.partition == part
 
-    def _records(self, step: Step) -> Iterable[Outgoing]:
+    def _records(self, step: Step, bodies: Mapping[str, bytes | None]) -> Iterable[Outgoing]:
         letter = step.letter
-        if step.act is Act.REPLAYED and (again := letter.again()) is not None:
-            yield again
+        if step.act is Act.REPLAYED:
+            if (again := letter.again(bodies.get(letter.id))) is not None:
+                yield again
         elif step.act is Act.DISCARDED:
             yield from self._discard(letter, self._who.why)
-        elif step.act is Act.FIXED and self._corrected is not None:
+        elif self._corrected is not None:
             yield self._corrected
             if self._corrected.key != letter.key:
                 yield from self._discard(letter, "Fixed under the reference of another case")

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from hub.dead_letters.acting import COMPONENT, Doing, Who
 from hub.dead_letters.answers import Afterwards
+from hub.dead_letters.bodies import bodies_of
 from hub.dead_letters.parking import place_in
 from hub.dead_letters.plan import Plan
 from hub.dead_letters.reading import IN_LINE, Letter, open_letters
@@ -128,6 +129,7 @@ class Desk:
                 Who(by, why, self.council, self.clock),
                 sender.send,
                 partial(read_all, self.settings, self.bootstrap),
+                partial(bodies_of, self.settings, self.bootstrap),
                 partitions=self.settings.partitions,
                 at_once=max(1, self.at_most_per_minute // 2),
                 patience_s=self.patience_s,
@@ -160,7 +162,16 @@ class Desk:
                 sender.close()
         except RestartMe as error:
             raise RestartMe(f"Nothing is revealed, for it cannot be written down who looked. {error}") from error
-        return letter.value
+        return self.body(letter)
+
+    def body(self, letter: Letter) -> bytes | None:
+        """What stands in a letter.
+
+        Raises:
+            ConfigurationError: it is not kept any more.
+            RestartMe: Kafka does not answer.
+        """
+        return bodies_of(self.settings, self.bootstrap, [letter])[letter.id]
 
 
 def names_of(topic: str | None) -> Sequence[str]:

@@ -1,4 +1,7 @@
-"""Reads dead letters back: which are still open, what stands in one without giving away whom it is about, how one is sent again. Pure."""
+"""Reads dead letters back: which are still open, what stands in one without giving away whom it is about, how one is sent again. Pure.
+
+A letter is kept without its body, which may be as large as a record may be: whoever needs that reads it from where the letter lies.
+"""
 
 import json
 import re
@@ -40,6 +43,7 @@ class Letter:
         first: where that record first stood; it has been sent again since where this is another place than `source`.
         origin: what a marker settles it by.
         attempt: how often the record has been tried; 0 where it has only waited.
+        is_instruction: whether it holds what a department was asked to do, and a connector has noted: later ones of its task wait for it.
     """
 
     place: Place
@@ -52,8 +56,7 @@ class Letter:
     source: Place | None
     first: Place | None
     key: bytes | None = field(repr=False)
-    value: bytes | None = field(repr=False)
-    headers: Headers = field(default=(), repr=False)
+    is_instruction: bool
 
     @property
     def id(self) -> str:
@@ -98,18 +101,13 @@ class Letter:
         place = self.first or self.place
         return place.topic, place.partition, place.offset
 
-    @cached_property
-    def is_instruction(self) -> bool:
-        """Whether it holds what a department was asked to do, and a connector has noted: later ones of its task wait for it."""
-        topic = _TASKS.get(self.source.topic) if self.source else None
-        try:
-            return topic is not None and not isinstance(topic.decode(self.value, self.key), RecordDiscarded)
-        except UnreadableEvent:
-            return False
+    def again(self, body: bytes | None) -> Outgoing | None:
+        """The record to send to its topic once more; None for a record of a legacy system, which its connector tries again.
 
-    def again(self) -> Outgoing | None:
-        """The record to send to its topic once more; None for a record of a legacy system, which its connector tries again."""
-        return None if self.source is None else self._outgoing(self.source.topic, self.key, self.value)
+        Args:
+            body: what it holds.
+        """
+        return None if self.source is None else self._outgoing(self.source.topic, self.key, body)
 
     def corrected(self, value: bytes) -> Outgoing:
         """Another record to send in its place, under the key that belongs to it.
@@ -197,12 +195,15 @@ def _offset(origin: str) -> int:
     return place.offset if place else 0
 
 
-def masked(letter: Letter) -> str:
+def masked(letter: Letter, value: bytes | None) -> str:
     """What a letter's record looks like without what it says: its fields, and the kind and length of each value.
 
     A name that no schema knows may be about somebody, too, and is left out; those of a legacy record are its system's columns.
+
+    Args:
+        letter: of the record.
+        value: what it holds.
     """
-    value = letter.value
     if value is None:
         return "empty"
     try:
@@ -239,9 +240,23 @@ def letter_in(record: Incoming) -> Letter:
         source=source,
         first=_first(record, source),
         key=record.key,
-        value=record.value,
-        headers=record.headers,
+        is_instruction=is_instruction(source, record.key, record.value),
     )
+
+
+def is_instruction(source: Place | None, key: bytes | None, value: bytes | None) -> bool:
+    """Whether a record of this topic is an instruction that its connector can read, and so has noted.
+
+    Args:
+        source: where it stood; None for a record of a legacy system.
+        key: of the record.
+        value: of the record.
+    """
+    topic = _TASKS.get(source.topic) if source else None
+    try:
+        return topic is not None and not isinstance(topic.decode(value, key), RecordDiscarded)
+    except UnreadableEvent:
+        return False
 
 
 def _first(record: Incoming, source: Place | None) -> Place | None:

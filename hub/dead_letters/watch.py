@@ -1,7 +1,7 @@
 """The open dead letters, kept by a process that shows them often: each look reads only what has come since the last.
 
-A look that is fresh enough is not repeated, and of many that ask at once one reads. What is kept are the open letters and, in a few bytes
-each, the markers; a marker or a letter that is read is never read again.
+A look that is fresh enough is not repeated, and of many that ask at once one reads. What is kept are the open letters without their bodies
+and, in a few bytes each, the markers; neither is read again before somebody opens a letter.
 """
 
 import time

@@ -6,7 +6,7 @@ In the connector's own SQL, for both outlive a restart. Each method is one trans
 from sqlalchemy import Engine, delete, insert, select
 
 from hub.dead_letters.parking import Parking
-from hub.dead_letters.rate import WINDOW_S, Counted, Rate
+from hub.dead_letters.rate import KEPT_S, Counted, Rate
 from hub.edge.tables import parked, set_aside, upsert
 
 
@@ -33,7 +33,7 @@ class Aside:
         with self._engine.begin() as connection:
             connection.execute(
                 delete(set_aside).where(
-                    set_aside.c.connector == self._connector, set_aside.c.at_ms < at_ms - round(WINDOW_S * 1000)
+                    set_aside.c.connector == self._connector, set_aside.c.at_ms < at_ms - round(KEPT_S * 1000)
                 )
             )
             connection.execute(insert(set_aside).values(connector=self._connector, at_ms=at_ms, number=number))

@@ -156,18 +156,29 @@ class Extracts:
             (self._carry_over if taken.unreadable else self._delete)(taken, before)
         self._take_over(taken, Phase.APPLYING)
 
-    def release(self) -> Taken | None:
-        """A person lets the held extract go; None where none is held."""
-        held = self._latest(Phase.HELD)
-        if held is None:
-            return None
-        with self._engine.begin() as connection:
-            let_go = connection.execute(
-                update(extracts)
-                .where(extracts.c.id == held.id, extracts.c.phase == Phase.HELD)
-                .values(phase=Phase.RELEASED)
+    def gone(self, taken: Taken, before: Taken) -> tuple[int, int]:
+        """How many rows of the extract before this one has not, and of how many; those that were carried over are among them."""
+        with self._engine.connect() as connection:
+            of = connection.scalar(
+                select(func.count()).select_from(extract_rows).where(extract_rows.c.extract == before.id)
             )
-        return held if let_go.rowcount else None
+            gone = connection.scalar(select(func.count()).select_from(extract_rows).where(*_only_before(taken, before)))
+        return gone or 0, of or 0
+
+    def held(self) -> Taken | None:
+        """The one that waits for a person; None where none does."""
+        return self._latest(Phase.HELD)
+
+    def release(self, number: int) -> Taken | None:
+        """A person lets the extract go that was looked at; None where it is not held, or not any more.
+
+        Args:
+            number: its id, which no other extract of this dataset ever had; a file that was sent again may have the name of another.
+        """
+        which = (*self._mine, extracts.c.id == number, extracts.c.phase == Phase.HELD)
+        with self._engine.begin() as connection:
+            let_go = connection.execute(update(extracts).where(*which).values(phase=Phase.RELEASED))
+            return self._by_id(connection, number) if let_go.rowcount else None
 
     def news(self, taken: Taken, at_most: int) -> list[LegacyRecord]:
         """Some of what is to be said of an extract and was not acknowledged yet."""
@@ -276,13 +287,9 @@ class Extracts:
 
         Looked for without holding up whoever writes into the same database: it takes as long as it takes to read an extract.
         """
-        new = extract_rows.alias()
         query = (
             select(extract_rows.c.key, extract_rows.c.hash, extract_rows.c.keeps)
-            .where(
-                extract_rows.c.extract == before.id,
-                ~exists().where(new.c.extract == taken.id, new.c.key == extract_rows.c.key),
-            )
+            .where(*_only_before(taken, before))
             .order_by(extract_rows.c.key)
             .limit(_NOTED_TOGETHER)
         )
@@ -314,6 +321,15 @@ class Extracts:
 
     def _by_id(self, connection: Connection, identifier: int) -> Taken:
         return _taken(connection.execute(select(extracts).where(extracts.c.id == identifier)).one())
+
+
+def _only_before(taken: Taken, before: Taken) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Which rows the extract before has and this one has not."""
+    new = extract_rows.alias()
+    return (
+        extract_rows.c.extract == before.id,
+        ~exists().where(new.c.extract == taken.id, new.c.key == extract_rows.c.key),
+    )
 
 
 def _news(taken: Taken, change: Change, key: str, hash_: str, body: str) -> dict[str, Any]:

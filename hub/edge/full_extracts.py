@@ -117,17 +117,32 @@ class FullExtracts:
         return self._memory.again(taken)
 
     def _too_different(self, taken: Taken, before: Taken | None) -> str:
-        """Why an extract is held; empty where it is not."""
-        if before is None or not before.rows:
+        """Why an extract is held; empty where it is not.
+
+        What is judged is what would be deleted, and the number of rows. The first rows after an extract without any are news: there is
+        nothing that they could damage.
+        """
+        if before is None:
             return ""
-        share = (taken.rows - before.rows) / before.rows
-        if abs(share) <= self._feed.held_beyond:
+        share = (taken.rows - before.rows) / before.rows if before.rows else 0.0
+        gone, of = self._memory.gone(taken, before)
+        found = []
+        if abs(share) > self._feed.held_beyond:
+            found.append(
+                f"{_percent(abs(share))} {'more' if share > 0 else 'fewer'} rows than the extract before ({taken.rows:,}, where that "
+                f"had {before.rows:,})"
+            )
+        if of and gone / of > self._feed.held_beyond and not (found and gone == before.rows - taken.rows):
+            # As many as there are fewer: then the number of rows says it all.
+            found.append(
+                f"{_percent(gone / of)} of the rows of the extract before are gone ({gone:,} of {of:,}; this one has {taken.rows:,})"
+            )
+        if not found:
             return ""
         return (
-            f"{abs(share):.0%} {'more' if share > 0 else 'fewer'} rows than the extract before ({taken.rows:,}, where that had "
-            f"{before.rows:,}): held. Nothing of {taken.name} was said. If it is right, run "
-            f"`hub connector release {self._connector} {self._dataset}`; if not, have a whole one sent: it takes its place."
-        ).replace("%", " %", 1)
+            f"{', and '.join(found)}: held. Nothing of {taken.name} was said. If it is right, run "
+            f"`hub connector release {self._connector} {self._dataset} {taken.id}`; if not, have a whole one sent: it takes its place."
+        )
 
     def _say(self, taken: Taken, before: Taken | None, now_ms: Callable[[], int]) -> Iterator[Page]:
         """What is news of an extract, to its end; then it is the one that the next is compared with."""
@@ -157,6 +172,10 @@ def _extract(answer: object) -> Extract:
     if not isinstance(answer, Extract):
         raise TypeError(f"a {type(answer).__name__} instead of an extract")
     return answer
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
 
 
 def _row(item: object) -> Row | UnreadableRow:

@@ -88,7 +88,7 @@ parked = Table(
     Column("since_ms", BigInteger, nullable=False),
 )
 
-# How many records were set aside lately; the rate is limited over a restart too.
+# How many records were set aside lately, as the rate counts them (hub.dead_letters.rate); it is limited over a restart too.
 set_aside = Table(
     "set_aside_lately",
     metadata,

@@ -3,7 +3,7 @@
 `/livez` fails: restart me. `/readyz` fails: wait, I am not working yet. Both answer 200 or 503 with {"ok": ..., "reason": ...}.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +22,11 @@ class Health:
 
     ok: bool
     reason: str
+
+
+def in_sentences(reasons: Iterable[str]) -> str:
+    """Several reasons as one text: each a sentence, whether it came as one or not; empty ones are left out."""
+    return " ".join(f"{reason.rstrip('.')}." for reason in reasons if reason)
 
 
 class HealthServer:

@@ -220,7 +220,9 @@ class Outbox:
         except OutboxUnavailable as error:
             return Health(ok=False, reason=str(error))
         why = self._away.why or self._full.why
-        return Health(ok=not why, reason=why or f"{waiting:,} to be sent")
+        return Health(
+            ok=not why, reason=why or f"{waiting:,} {'act waits' if waiting == 1 else 'acts wait'} to be sent."
+        )
 
     def sent(self, rows: Iterable[int], now_ms: int) -> None:
         """These rows are acknowledged by Kafka; their events are forgotten here."""

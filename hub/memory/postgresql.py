@@ -7,7 +7,7 @@ from operator import itemgetter
 import psycopg
 from psycopg import errors
 
-from hub.dead_letters.rate import WINDOW_S, Counted
+from hub.dead_letters.rate import KEPT_S, Counted
 from hub.memory.store import Advance, CaseRow, DeadlineRow, Partition, Snapshot
 
 # A worker that hangs in the middle of a transaction must not hold up the one that took over.
@@ -169,7 +169,7 @@ class PostgresqlStore:
                 place, at_ms = (self._app, *each.partition), round(each.counted.at * 1000)
                 sql.execute(
                     "DELETE FROM set_aside WHERE app=%s AND topic=%s AND part=%s AND at_ms<%s",
-                    (*place, at_ms - round(WINDOW_S * 1000)),
+                    (*place, at_ms - round(KEPT_S * 1000)),
                 )
                 sql.execute(
                     "INSERT INTO set_aside (app, topic, part, at_ms, number) VALUES (%s, %s, %s, %s, %s) "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import structlog
 from sqlalchemy import ColumnElement, Connection, Engine, and_, create_engine, func, or_, select
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
@@ -17,11 +18,12 @@ from hub.database import PATIENCE, is_unmade, read_url
 from hub.health.http import Health
 from hub.health.outage import Outage
 from hub.memory.tables import IN_DOUBT, SETTING, cases, parked, timeline
-from hub.routing.case import Case, Entry
+from hub.routing.case import UNREADABLE, Case, Entry, UnreadableCase
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
 
 _OPEN = (CaseStatus.UNKNOWN, CaseStatus.OPEN, CaseStatus.NEEDS_DECISION)
+_log = structlog.get_logger()
 _NEVER = 2**53
 """Sorts cases without a due time behind all others; later than any date, and exact in every database."""
 
@@ -30,7 +32,7 @@ _NOT_PERMITTED = "42501"
 
 
 class MemoryAway(Exception):
-    """The worker's memory cannot be read now. In sentences, for whoever asked: what is the matter, and what to do."""
+    """The worker's memory, or a row of it, cannot be read now. In sentences, for whoever asked: what is the matter, and what to do."""
 
 
 class Standing(StrEnum):
@@ -110,7 +112,7 @@ class CaseReader:
             if connection is None:
                 return None
             body = connection.execute(select(cases.c.body).where(cases.c.reference == reference)).scalar()
-        return Case.read(body) if body is not None else None
+        return self._case(reference, body) if body is not None else None
 
     def timeline(self, reference: str) -> tuple[Entry, ...]:
         """Every line of a case's timeline, in the order the hub heard of them.
@@ -122,7 +124,8 @@ class CaseReader:
         with self._connection() as connection:
             if connection is None:
                 return ()
-            return tuple(Entry.read(body) for body in connection.execute(query).scalars())
+            with self._readable(reference):
+                return tuple(Entry.read(body) for body in connection.execute(query).scalars())
 
     def parked(self, reference: str) -> tuple[int, ...]:
         """When each record of a case that lies among the dead letters was sent (milliseconds since 1970), by its place.
@@ -199,10 +202,10 @@ class CaseReader:
         Raises:
             MemoryAway: it cannot be read now.
         """
-        query = select(cases.c.body).where(IN_DOUBT).order_by(cases.c.uncertain_ms).limit(most)
+        query = select(cases.c.reference, cases.c.body).where(IN_DOUBT).order_by(cases.c.uncertain_ms).limit(most)
         with self._connection() as connection:
-            bodies = [] if connection is None else connection.execute(query).scalars().all()
-        return tuple(Case.read(body) for body in bodies)
+            rows = [] if connection is None else connection.execute(query).all()
+        return tuple(self._case(row.reference, row.body) for row in rows)
 
     def page(
         self, standing: Standing, department: Department | None, after: str | None, size: int, now_ms: int
@@ -232,9 +235,23 @@ class CaseReader:
         shown = rows[:size]
         more = len(rows) > size
         return CasePage(
-            cases=tuple(Case.read(row[0]) for row in shown),
+            cases=tuple(self._case(row[1], row[0]) for row in shown),
             after=(f"{shown[-1][2]}.{shown[-1][1]}" if by_due else str(shown[-1][1])) if more else None,
         )
+
+    def _case(self, reference: str, body: str) -> Case:
+        with self._readable(reference):
+            return Case.read(body)
+
+    @contextmanager
+    def _readable(self, reference: str) -> Iterator[None]:
+        """Says which case's row cannot be read: the database answers, and waiting mends nothing."""
+        try:
+            yield
+        except UnreadableCase as error:
+            self._failed()
+            _log.error("the row of a case cannot be read", case=reference)
+            raise MemoryAway(f"The row of case {reference} in the worker's memory {UNREADABLE}.") from error
 
     @contextmanager
     def _connection(self) -> Iterator[Connection | None]:

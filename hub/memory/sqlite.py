@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 
-from hub.dead_letters.rate import WINDOW_S, Counted
+from hub.dead_letters.rate import KEPT_S, Counted
 from hub.memory.store import Advance, DeadlineRow, Partition, Snapshot
 from hub.sqlite_file import make_durable
 
@@ -189,7 +189,7 @@ class SqliteStore:
                 place, at_ms = (self._app, *each.partition), round(each.counted.at * 1000)
                 sql.execute(
                     "DELETE FROM set_aside WHERE app=? AND topic=? AND part=? AND at_ms<?",
-                    (*place, at_ms - round(WINDOW_S * 1000)),
+                    (*place, at_ms - round(KEPT_S * 1000)),
                 )
                 sql.execute(
                     "INSERT INTO set_aside (app, topic, part, at_ms, number) VALUES (?, ?, ?, ?, ?) "

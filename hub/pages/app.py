@@ -25,6 +25,7 @@ from hub.edge.choice import known_feeds
 from hub.edge.kafka import Follower, Sender, read_all
 from hub.feeds.board import Board
 from hub.feeds.listener import Listener
+from hub.health.http import in_sentences
 from hub.health.metrics import WebMetrics
 from hub.intake import api
 from hub.intake.bodies import in_words
@@ -164,14 +165,14 @@ def _health(app: FastAPI, outbox: Outbox, reader: CaseReader, relay: Relay, metr
 
     @app.get("/readyz", include_in_schema=False)
     def readyz() -> JSONResponse:
-        kafka = "Kafka answers" if relay.reaches_kafka else f"requests are kept: {relay.trouble}"
+        kafka = "Kafka answers" if relay.reaches_kafka else f"Requests are kept: {relay.trouble}"
         accepting, reading = outbox.health(), reader.health()
         reasons = [kafka, accepting.reason, *([] if reading.ok else [reading.reason])]
         with suppress(MemoryAway):
-            reasons += filter(None, [unknown_line(reader.uncertain()).rstrip(".")])
+            reasons.append(unknown_line(reader.uncertain()))
         ok = accepting.ok and reading.ok
         status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE
-        return JSONResponse({"ok": ok, "reason": "; ".join(reasons)}, status)
+        return JSONResponse({"ok": ok, "reason": in_sentences(reasons)}, status)
 
     @app.get("/metrics", include_in_schema=False)
     def show_metrics(request: Request) -> Response:

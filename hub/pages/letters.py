@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from hub.dead_letters.answers import Afterwards
 from hub.dead_letters.desk import WHO_LIMIT, WHY_LIMIT, Desk, one_of
 from hub.dead_letters.plan import Plan, to_discard, to_replay
-from hub.dead_letters.reading import Letter
+from hub.dead_letters.reading import Letter, masked
 from hub.dead_letters.watch import Watch
 from hub.errors import ConfigurationError, HubError
 from hub.intake.problems import Kind, Refusal
@@ -164,12 +164,14 @@ class LetterPages:
         )
 
     def _one(self, identifier: str, filled: dict[str, str], wrong: str, revealed: bytes | None) -> Response:
-        now = self._clock()
+        now, letter = self._clock(), self._letter(identifier)
+        body = self._asking(lambda: self._desk().body(letter))
         return self._render(
             "dead_letter.html",
             now,
             status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
-            letter=view.letter_view(self._letter(identifier), self._letters(), now),
+            letter=view.letter_view(letter, self._letters(), now),
+            masked=masked(letter, body),
             revealed=None if revealed is None else revealed.decode("utf-8", "replace"),
             filled=filled,
             wrong=wrong,

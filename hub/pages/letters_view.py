@@ -11,7 +11,7 @@ from hub.dead_letters import telling
 from hub.dead_letters.answers import Afterwards
 from hub.dead_letters.parking import PARKED, WAITS_FOR_EARLIER
 from hub.dead_letters.plan import Act, Plan, free
-from hub.dead_letters.reading import Letter, masked
+from hub.dead_letters.reading import Letter
 from hub.pages import dates
 from hub.pages.case_view import Moment
 from hub.pages.dates import listed, plural
@@ -28,6 +28,7 @@ _REASONS: Mapping[str, tuple[str, str]] = {
     "wrong-partition": ("stands where its case is not", "stand where their case is not"),
     "no-journey": ("asks for what no journey starts with", "ask for what no journey starts with"),
     "no-journey-version": ("follows a journey whose file is gone", "follow a journey whose file is gone"),
+    "unreadable-case": ("is about a case whose row cannot be read", "are about cases whose rows cannot be read"),
     "unmapped-code": ("has a code that nobody has mapped", "have a code that nobody has mapped"),
     WAITS_FOR_EARLIER: ("waits for an earlier one of its task", "wait for an earlier one of their task"),
     "task-in-doubt": ("may be of a task under way", "may be of a task under way"),
@@ -106,7 +107,6 @@ class LetterView:
     component: str
     record: str
     first: str
-    masked: str
     behind: tuple[LetterLine, ...]
     is_free: bool
     can_replay: bool
@@ -232,7 +232,6 @@ def letter_view(letter: Letter, letters: Sequence[Letter], now: datetime) -> Let
         component=letter.component.replace("_", " "),
         record=letter.origin,
         first=str(letter.first) if letter.first and letter.first != letter.source else "",
-        masked=masked(letter),
         behind=tuple(lines(behind, line, now)),
         is_free=is_free,
         can_replay=letter.source is not None and is_first,

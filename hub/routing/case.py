@@ -23,6 +23,19 @@ from schemas.tasks import TaskStatus
 _ENCODER = msgspec.json.Encoder()
 
 
+UNREADABLE = "is damaged, or was written by a later version of the hub. Restore it from a backup or run that version"
+"""What is the matter with a row that cannot be read, and what to do."""
+
+
+class UnreadableCase(ValueError):
+    """What is stored of a case cannot be read; the worker sets aside what it hears of that case."""
+
+    code = "unreadable-case"
+
+    def __init__(self) -> None:
+        super().__init__(f"The row of its case in the worker's memory {UNREADABLE}; then replay.")
+
+
 class CasePart(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A piece of a case. Immutable (each class says so again, for type checkers); stored as JSON without what is as it always is.
 
@@ -379,9 +392,12 @@ class Case(CasePart, frozen=True, kw_only=True):
         """A case from where it is stored.
 
         Raises:
-            msgspec.MsgspecError: it is none, or of another version of the hub.
+            UnreadableCase: it is none, or of another version of the hub.
         """
-        return _CASES.decode(body)
+        try:
+            return _CASES.decode(body)
+        except msgspec.MsgspecError as error:
+            raise UnreadableCase from error
 
     def truth(self) -> dict[str, Any]:
         """The case without the traces of the order in which it was heard: what two histories of the same events must agree on."""
@@ -468,9 +484,12 @@ class Entry(CasePart, frozen=True, kw_only=True):
         """A line from where it is stored.
 
         Raises:
-            msgspec.MsgspecError: it is none, or of another version of the hub.
+            UnreadableCase: it is none, or of another version of the hub.
         """
-        return _ENTRIES.decode(body)
+        try:
+            return _ENTRIES.decode(body)
+        except msgspec.MsgspecError as error:
+            raise UnreadableCase from error
 
 
 _CASES = msgspec.json.Decoder(Case)

@@ -22,7 +22,7 @@ from hub.dead_letters.rate import Counted
 from hub.edge.messages import Outgoing, Place
 from hub.failpoints import Failpoint, reach
 from hub.memory.store import Advance, CaseRow, DeadlineRow, ParkedRow, Partition
-from hub.routing.case import Case
+from hub.routing.case import Case, UnreadableCase
 from hub.routing.records import Record
 from hub.routing.step import Decision, NotForThisHub, World, step
 from schemas.cases import RecordDiscarded
@@ -192,7 +192,7 @@ def _route_one(
         if waits_for is not None and not _is_discard(record):
             return _Death(PARKED, parking.reason(*share.partition, waits_for))
         event = apply(record)
-    except (UnreadableEvent, NotForThisHub) as error:
+    except (UnreadableEvent, NotForThisHub, UnreadableCase) as error:
         return _Death(error.code, str(error))
     except MemoryError:
         raise  # the process has none left; the record is not to blame

@@ -56,7 +56,7 @@ def feeds(now: datetime) -> list[Feed]:
             "looked": now,
             "expected": "a full extract every day, every day 02:00-06:00",
             "why": "41 % fewer rows than the extract before (5,900, where that had 10,000): held. If it is right, run "
-            "`hub connector release transport_files results`; if not, have a whole one sent: it takes its place.",
+            "`hub connector release transport_files results 12`; if not, have a whole one sent: it takes its place.",
         },
     ]
     return [Feed.model_validate({"department": "housing", "beats_every_s": 3600, **each}) for each in told]
@@ -91,7 +91,7 @@ def test_the_page_of_feeds_says_first_who_is_silent_and_what_waits_because_of_it
     expect(page.locator(".lead")).to_contain_text("Housing's feed has been silent for 3 hours;")
     expect(page.locator(".lead")).to_contain_text("cases wait because of it.")
     expect(page.locator("tbody tr").first).to_contain_text("41 % fewer rows")
-    expect(page.get_by_text("hub connector release transport_files results")).to_be_visible()
+    expect(page.get_by_text("hub connector release transport_files results 12")).to_be_visible()
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         found = Axe().run(page)

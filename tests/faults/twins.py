@@ -16,6 +16,8 @@ from collections import defaultdict
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from tests.faults.conftest import MUTANTS
 from tests.faults.record import PAGE, ROOT, Record
 
@@ -25,7 +27,14 @@ def wanted(arguments: list[str]) -> dict[str, list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "twins.json"
         command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--fault-twins", str(file)]
-        subprocess.run([*command, *(arguments or ["tests/faults"])], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        # Where no path is named, and so none whose conftest knows our option, all fault tests are meant.
+        names_a_path = any((ROOT / each.partition("::")[0]).exists() for each in arguments)
+        asked = arguments if names_a_path else [*arguments, "tests/faults"]
+        done = subprocess.run([*command, *asked], cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
+        if done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
+            sys.exit(f"No fault test is meant by {' '.join(asked)}.")
+        if done.returncode:
+            sys.exit(f"The fault tests cannot be gathered: `pytest --collect-only {' '.join(asked)}` says why.")
         tests: dict[str, list[str]] = defaultdict(list)
         for test, mutants in json.loads(file.read_text()).items():
             for mutant in mutants:

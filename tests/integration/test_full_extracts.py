@@ -20,7 +20,7 @@ from connectors.sdk import (
     UnreadableRow,
 )
 from hub.edge.engine import open_engine
-from hub.edge.extracts import Extracts, Phase
+from hub.edge.extracts import Extracts, Phase, Taken
 from hub.edge.full_extracts import FullExtracts, Held
 from hub.edge.memory import EdgeMemory
 
@@ -80,6 +80,11 @@ class Site:
         self.records: list[LegacyRecord] = []
         self.rows: list[int] = []
 
+    def release(self) -> Taken | None:
+        """A person looks at what is held, and lets it go."""
+        held = self.extracts.held()
+        return self.extracts.release(held.id) if held else None
+
     def look(self, pages: int = 1_000) -> SaidOf:
         """One look, or as much of it as a process lives for: what was said."""
         full = FullExtracts(self.extracts, "nightly", "jobs", FEED, self.stop)
@@ -104,16 +109,16 @@ def site(database_url: str) -> Iterator[Site]:
 
 
 def test_what_was_created_changed_and_deleted_is_said_and_nothing_of_the_rest(site: Site) -> None:
-    site.system.has({"1": "a", "2": "a", "3": "a"})
-    site.system.has({"1": "a", "2": "b", "4": "a"})
+    site.system.has({"1": "a", "2": "a", "3": "a", "5": "a"})
+    site.system.has({"1": "a", "2": "b", "4": "a", "5": "a"})
 
-    assert site.look() == [("created", "1"), ("created", "2"), ("created", "3")]
+    assert site.look() == [("created", "1"), ("created", "2"), ("created", "3"), ("created", "5")]
     assert site.look() == [("changed", "2"), ("created", "4"), ("deleted", "3")]
     assert site.look() == []
     assert site.memory.checkpoint("jobs") == {"night": 1}
     assert site.records[-1].values == {"was_in": "Mill Lane"}
     assert site.records[-1].as_of == NIGHT + timedelta(days=1)
-    assert site.rows == [3, 3]
+    assert site.rows == [4, 4]
 
 
 def test_a_row_that_goes_from_a_to_b_and_back_says_so_three_times(site: Site) -> None:
@@ -126,7 +131,7 @@ def test_a_row_that_goes_from_a_to_b_and_back_says_so_three_times(site: Site) ->
         site.look()
     with pytest.raises(Held):
         site.look()
-    assert site.extracts.release() is not None
+    assert site.release() is not None
     site.look()
     site.look()
 
@@ -150,14 +155,31 @@ def test_an_extract_with_far_fewer_rows_is_held_and_says_the_figures_until_a_per
             site.look()
         assert str(held.value) == (
             "41 % fewer rows than the extract before (59, where that had 100): held. Nothing of night 1 was said. If it is right, run "
-            "`hub connector release nightly jobs`; if not, have a whole one sent: it takes its place."
+            "`hub connector release nightly jobs 2`; if not, have a whole one sent: it takes its place."
         )
-    released = site.extracts.release()
+    released = site.release()
 
     assert released is not None
     assert released.rows == 59
     assert site.look() == [("deleted", str(number)) for number in sorted(map(str, range(59, 100)))]
-    assert site.extracts.release() is None
+    assert site.release() is None
+
+
+def test_another_extract_than_the_one_that_was_looked_at_is_not_let_go(site: Site) -> None:
+    for rows in (10, 1, 2):
+        site.system.has({str(number): "a" for number in range(rows)})
+    site.look()
+    with pytest.raises(Held):
+        site.look()
+    looked_at = site.extracts.held()
+    assert looked_at is not None
+    with pytest.raises(Held):
+        site.look()
+
+    assert site.extracts.release(looked_at.id) is None
+    held = site.extracts.held()
+    assert held is not None
+    assert held.name == "night 2"
 
 
 def test_a_whole_extract_within_bounds_takes_the_place_of_one_that_is_held(site: Site) -> None:
@@ -170,7 +192,7 @@ def test_a_whole_extract_within_bounds_takes_the_place_of_one_that_is_held(site:
 
     assert site.look() == [("deleted", "9")]
     assert site.memory.checkpoint("jobs") == {"night": 2}
-    assert site.extracts.release() is None
+    assert site.release() is None
 
 
 @pytest.fixture
@@ -190,7 +212,7 @@ def test_an_extract_that_is_held_stays_so_while_the_next_one_cannot_be_read(hold
     with pytest.raises(ContractBroken):
         holding.look()
 
-    released = holding.extracts.release()
+    released = holding.release()
     assert released is not None
     assert released.name == "night 1"
     assert len(holding.look()) == 9
@@ -199,7 +221,7 @@ def test_an_extract_that_is_held_stays_so_while_the_next_one_cannot_be_read(hold
 def test_an_extract_that_was_let_go_while_a_crash_cut_the_next_one_short_is_said(holding: Site) -> None:
     left = holding.extracts.begin("night 2", NIGHT, {"night": 2})
     holding.extracts.load(left, holding.extracts.applied(), [Row(key="1", values={"is": "half"})])
-    assert holding.extracts.release() is not None
+    assert holding.release() is not None
 
     assert len(holding.look()) == 9
     assert holding.memory.checkpoint("jobs") == {"night": 1}
@@ -207,11 +229,68 @@ def test_an_extract_that_was_let_go_while_a_crash_cut_the_next_one_short_is_said
 
 def test_an_extract_that_was_let_go_while_the_next_one_was_read_is_said_before_it(holding: Site) -> None:
     holding.system.has({"1": "a", "2": "a"})
-    holding.system.meanwhile = holding.extracts.release
+    holding.system.meanwhile = holding.release
 
     assert len(holding.look()) == 9
     with pytest.raises(Held, match="100 % more rows"):
         holding.look()
+
+
+def test_an_extract_of_as_many_rows_under_other_keys_is_held(site: Site) -> None:
+    site.system.has({f"{number:03}": "a" for number in range(100)})
+    site.system.has({str(number): "a" for number in range(59, 159)})  # 59 to 99 without their zeros, and 100 to 158
+    site.look()
+
+    with pytest.raises(Held) as held:
+        site.look()
+
+    assert str(held.value).startswith(
+        "100 % of the rows of the extract before are gone (100 of 100; this one has 100): held. Nothing of night 1 was said."
+    )
+
+
+def test_an_extract_that_lost_fewer_keys_than_are_agreed_is_said_whatever_came_for_them(site: Site) -> None:
+    site.system.has({str(number): "a" for number in range(10)})
+    site.system.has({str(number): "a" for number in range(3, 13)})
+    site.look()
+
+    assert len(site.look()) == 6
+
+
+def test_an_extract_with_fewer_rows_of_which_few_are_known_says_both(site: Site) -> None:
+    site.system.has({str(number): "a" for number in range(100)})
+    site.system.has({f"x{number}": "a" for number in range(59)})
+    site.look()
+
+    with pytest.raises(Held) as held:
+        site.look()
+
+    assert str(held.value).startswith(
+        "41 % fewer rows than the extract before (59, where that had 100), and 100 % of the rows of the extract before are gone "
+        "(100 of 100; this one has 59): held."
+    )
+
+
+def test_the_first_rows_after_an_empty_extract_are_news(site: Site) -> None:
+    site.system.has({})
+    site.system.has({str(number): "a" for number in range(100)})
+    site.look()
+
+    assert len(site.look()) == 100
+
+
+def test_rows_that_an_unreadable_extract_left_in_doubt_do_not_go_unseen(site: Site) -> None:
+    site.system.has({str(number): "a" for number in range(10)})
+    site.system.has({}, unreadable=10)
+    site.system.has({f"x{number}": "a" for number in range(10)})
+    site.look()
+    with pytest.raises(Held):
+        site.look()
+    assert site.release() is not None
+    site.look()
+
+    with pytest.raises(Held, match=r"^100 % of the rows of the extract before are gone \(10 of 10; this one has 10\)"):
+        site.look()
 
 
 def test_an_extract_with_far_more_rows_is_held_too(site: Site) -> None:

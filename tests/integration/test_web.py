@@ -1,6 +1,7 @@
 """`hub web` as a process, asked over HTTP, on a real Kafka: what it accepted survives everything, and is sent once."""
 
 import json
+import re
 import resource
 import signal
 from collections.abc import Iterator
@@ -303,7 +304,9 @@ def test_a_missing_case_says_whether_it_is_mistyped_unknown_or_on_its_way(asked:
 def test_it_is_ready_without_kafka_and_says_so(asked: httpx.Client) -> None:
     ready = asked.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json()["reason"].startswith("requests are kept: Kafka ")
+    reason = ready.json()["reason"]
+    assert reason.startswith("Requests are kept: Kafka ")
+    assert re.search(r"[^.]\. [\d,]+ acts? waits? to be sent\.$", reason)
     assert asked.get("/livez").json() == {"ok": True, "reason": "answers"}
     metrics = asked.get("/metrics").text
     assert 'hub_web_accepted_total{act="request"}' in metrics

@@ -1,6 +1,6 @@
 """What the web remembers and reads, on SQLite and on PostgreSQL."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -84,6 +84,35 @@ def test_a_case_and_its_timeline_are_read(reader: CaseReader) -> None:
     assert [entry.event for entry in reader.timeline("CASE-1")] == ["0", "1", "2"]
     assert reader.case("CASE-9") is None
     assert reader.timeline("CASE-9") == ()
+
+
+@pytest.mark.parametrize("table", ["cases", "timeline"])
+def test_a_row_that_was_cut_is_said_in_words_and_the_others_are_read(
+    reader: CaseReader, database_url: str, table: str
+) -> None:
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {table} SET body = substr(body, 1, 20) WHERE reference = 'CASE-1'"))
+    engine.dispose()
+    reads: list[Callable[[], object]] = (
+        [
+            lambda: reader.case("CASE-1"),
+            lambda: reader.cases_in_doubt(9),
+            lambda: reader.page(Standing.OPEN, None, None, 9, NOW_MS),
+        ]
+        if table == "cases"
+        else [lambda: reader.timeline("CASE-1")]
+    )
+
+    for read in reads:
+        with pytest.raises(MemoryAway) as damaged:
+            read()
+        assert str(damaged.value) == (
+            "The row of case CASE-1 in the worker's memory is damaged, or was written by a later version of the hub. Restore it from a "
+            "backup or run that version."
+        )
+    assert reader.case("CASE-2") is not None
+    assert reader.health().ok
 
 
 def test_the_numbers_a_team_leader_asks_for(reader: CaseReader) -> None:

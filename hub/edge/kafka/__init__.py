@@ -5,7 +5,7 @@ What comes back is plain data of our own, and what goes wrong is one of the hub'
 
 from hub.edge.kafka.admin import ClusterFacts, TopicFacts, Topics, cluster_at, topics_of
 from hub.edge.kafka.follower import Follower
-from hub.edge.kafka.receiver import Receiver, read_all
+from hub.edge.kafka.receiver import Receiver, read_all, read_at
 from hub.edge.kafka.sender import Sender
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "Topics",
     "cluster_at",
     "read_all",
+    "read_at",
     "topics_of",
 ]

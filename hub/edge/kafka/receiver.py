@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -184,19 +185,7 @@ def read_all(
         RestartMe: Kafka does not answer, or stops answering.
         ConfigurationError: a topic does not exist.
     """
-    try:
-        consumer = KafkaConsumer(
-            **connection(settings, bootstrap),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            allow_auto_create_topics=False,
-            metrics_enabled=False,
-        )
-    except KafkaError as error:
-        raise does_not_answer(bootstrap, error) from error
-    try:
+    with _reader(settings, bootstrap, topics) as consumer:
         parts = []
         for topic in topics:
             numbers = consumer.partitions_for_topic(topic)
@@ -217,6 +206,69 @@ def read_all(
             if time.monotonic() - heard_at > ANSWER_WITHIN_S:
                 raise KafkaTimeoutError
             waiting = {part for part in waiting if consumer.position(part) < ends[part]}
+
+
+def read_at(settings: KafkaSettings, bootstrap: str, places: Iterable[Place]) -> Iterator[Incoming]:
+    """The records that stand at these places, partition by partition; those that are not kept any more are left out.
+
+    Args:
+        settings: security.
+        bootstrap: where Kafka is.
+        places: of topics that exist.
+
+    Raises:
+        RestartMe: Kafka does not answer, or stops answering.
+    """
+    wanted: dict[Any, list[int]] = {}
+    for place in places:
+        wanted.setdefault(TopicPartition(place.topic, place.partition), []).append(place.offset)
+    if not wanted:
+        return
+    with _reader(settings, bootstrap, sorted({part.topic for part in wanted})) as consumer:
+        begins, ends = consumer.beginning_offsets(list(wanted)), consumer.end_offsets(list(wanted))
+        for part, offsets in wanted.items():
+            consumer.assign([part])
+            for offset in sorted(offsets):
+                if begins[part] <= offset < ends[part]:
+                    record = _next(consumer, part, offset, ends[part])
+                    if record is not None and record.offset == offset:
+                        yield incoming(record)
+
+
+def _next(consumer: Any, part: Any, offset: int, end: int) -> Any:
+    """The first record from an offset on, before the end; None where retention or a compaction took all there were."""
+    if consumer.position(part) != offset:
+        consumer.seek(part, offset)
+    until = time.monotonic() + ANSWER_WITHIN_S
+    while consumer.position(part) < end:
+        if polled := consumer.poll(timeout_ms=1_000, max_records=1).get(part):
+            return polled[0]
+        if time.monotonic() > until:
+            raise KafkaTimeoutError
+    return None
+
+
+@contextmanager
+def _reader(settings: KafkaSettings, bootstrap: str, topics: Sequence[str]) -> Iterator[Any]:
+    """A consumer that joins no group.
+
+    Raises:
+        RestartMe: Kafka does not answer, or stops answering.
+    """
+    try:
+        consumer = KafkaConsumer(
+            **connection(settings, bootstrap),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+        )
+    except KafkaError as error:
+        raise does_not_answer(bootstrap, error) from error
+    try:
+        yield consumer
     except KafkaError as error:
         raise failed("Reading from Kafka failed", error, Right.READ, topics) from error
     finally:

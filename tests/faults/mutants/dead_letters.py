@@ -11,8 +11,8 @@ def replays_forget_where_they_stood() -> None:
 
     again = _reading_letter().again
 
-    def forgetful(self: Any) -> Any:
-        sent = again(self)
+    def forgetful(self: Any, body: Any) -> Any:
+        sent = again(self, body)
         headers = tuple(each for each in sent.headers if each[0] != "first")
         return Outgoing(sent.topic, sent.key, sent.value, headers)
 

@@ -48,6 +48,10 @@ class Cluster:
     def read(self, topics: Sequence[str], begin: Mapping[tuple[str, int], int]) -> Iterable[Incoming]:
         return [each for each in self.log if each.place.topic in topics][begin.get((f"{self.topic}-dlq", 0), 0) :]
 
+    def bodies(self, letters: Iterable[Letter]) -> Mapping[str, bytes | None]:
+        held = {str(record.place): record.value for record in self.log}
+        return {letter.id: held[letter.id] for letter in letters}
+
     def send(self, records: Sequence[Outgoing]) -> None:
         for record in records:
             if record.topic == f"{self.topic}-dlq":
@@ -68,7 +72,7 @@ class Cluster:
                     self.lies(code=code, of=key, first=Place(topic, int(part), int(offset)), offset=now)
 
     def doing(self, at_once: int = 50) -> Doing:
-        return Doing(ME, self.send, self.read, partitions=PARTITIONS, at_once=at_once, patience_s=0)
+        return Doing(ME, self.send, self.read, self.bodies, partitions=PARTITIONS, at_once=at_once, patience_s=0)
 
 
 def cases(number: int) -> list[str]:

@@ -1,6 +1,5 @@
 from hub.dead_letters.answers import Answers
 from hub.dead_letters.letter import Headers, dead_letter, settled
-from hub.dead_letters.reading import open_letters
 from hub.edge.messages import Incoming, Place
 from schemas.references import case_reference
 from tests.unit.hub.dead_letters.test_plan import NOW
@@ -89,7 +88,7 @@ def test_what_nobody_has_answered_is_counted() -> None:
 
 def test_other_cases_are_left_alone() -> None:
     answers = asked()
-    (other,) = open_letters([letter(2, "parked", 49)])
+    other = letter(2, "parked", 49)
     answers.hear(Incoming(other.place, case_reference(NOW, "two").encode(), b"{}", other.headers, 1_002))
 
     assert heard(answers, replayed(3, 10, 10), applied(4, 50, 10)) == []

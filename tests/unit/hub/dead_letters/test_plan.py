@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hub.dead_letters.plan import Act, Along, Plan, Stays, free, to_discard, to_fix, to_replay
-from hub.dead_letters.reading import MOST_ATTEMPTS, Letter
+from hub.dead_letters.reading import MOST_ATTEMPTS, Letter, is_instruction
 from hub.edge.messages import Place
 from schemas.references import case_reference
 
@@ -21,7 +21,7 @@ def letter(
     source = Place(topic, 0, offset)
     return Letter(
         place=Place(f"{topic}-dlq", 0, offset), code=code, reason="", component="worker", attempt=attempt, at=NOW,
-        origin=str(source), source=source, first=source, key=key, value=value,
+        origin=str(source), source=source, first=source, key=key, is_instruction=is_instruction(source, key, value),
     )  # fmt: skip
 
 

@@ -16,19 +16,77 @@ def test_there_is_room_until_so_many_were_set_aside_within_a_minute() -> None:
     clock.now += 30
     rate.count(1)
 
-    assert (rate.room(), rate.wait_s()) == (0, 30)
+    assert (rate.room(), rate.wait_s()) == (0, 60)
 
 
 def test_room_comes_back_as_the_minute_passes() -> None:
     clock = Clock()
-    rate = Rate(3, clock)
+    rate = Rate(4, clock)
     rate.count(2)
     clock.now += 30
     rate.count(1)
 
     clock.now += 30
 
-    assert (rate.room(), rate.wait_s()) == (2, 0)
+    assert (rate.room(), rate.wait_s()) == (3, 0)
+
+
+def test_once_the_limit_was_reached_one_record_is_tried_when_a_minute_is_over() -> None:
+    clock = Clock()
+    rate = Rate(3, clock)
+    rate.count(2)
+    clock.now += 30
+    rate.count(1)
+
+    clock.now += 59
+    assert (rate.room(), rate.wait_s()) == (0, 1)
+    clock.now += 1
+    assert (rate.room(), rate.wait_s()) == (1, 0)
+
+
+def test_while_what_is_tried_dies_one_record_a_minute_is_set_aside_and_no_more() -> None:
+    clock = Clock()
+    rate = Rate(100, clock)
+    rate.count(100)
+    set_aside = 0
+
+    for _ in range(600):
+        clock.now += 1
+        if room := rate.room():
+            rate.count(room)
+            set_aside += room
+
+    assert set_aside == 10
+
+
+def test_there_is_the_full_room_again_once_records_were_tried_for_a_minute_and_none_died() -> None:
+    clock = Clock()
+    rate = Rate(3, clock)
+    rate.count(3)
+    clock.now += 61
+    rate.count(1)
+
+    clock.now += 119.9
+    assert rate.room() == 1
+    clock.now += 0.1
+    assert (rate.room(), rate.wait_s()) == (3, 0)
+
+
+def test_a_process_that_starts_while_records_are_tried_tries_on() -> None:
+    clock = Clock()
+    first = Rate(3, clock)
+    counted = [first.count(3)]
+    clock.now += 60
+    counted.append(first.count(1))
+
+    second = Rate(3, clock)
+    second.remember(each for each in counted[-1:] if each)
+
+    assert (second.room(), second.wait_s()) == (0, 60)
+    clock.now += 60
+    assert second.room() == 1
+    clock.now += 60
+    assert second.room() == 3
 
 
 def test_nothing_is_kept_of_nothing() -> None:

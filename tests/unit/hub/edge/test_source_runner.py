@@ -441,7 +441,7 @@ def test_a_record_that_cannot_even_be_kept_rests_its_dataset_and_says_why(
     assert any(line.get("reason", "").startswith("TypeError in the connector's read") for line in lines)
 
 
-def test_past_the_rate_a_source_stands_still_and_takes_the_rest_up_minute_by_minute(hub: Hub, clock: Any) -> None:
+def test_past_the_rate_a_source_stands_still_and_tries_one_more_each_minute(hub: Hub, clock: Any) -> None:
     hub.edge.aside.rate.at_most = 2
     hub.register.meaning = fails(UnmappedCode("No code."))
 
@@ -455,9 +455,10 @@ def test_past_the_rate_a_source_stands_still_and_takes_the_rest_up_minute_by_min
     hub.read(look)
     assert len(hub.letters()) == 2
 
-    for _ in range(2):
+    for minute in range(1, 4):
         clock.now += 61
         hub.read(look)
+        assert len(hub.letters()) == 2 + minute
 
     assert hub.letters() == ["unmapped-code"] * 5
     assert len(hub.memory.held("jobs")) == 5

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from hub.errors import ConfigurationError
-from hub.health.http import Health, HealthServer
+from hub.health.http import Health, HealthServer, in_sentences
 
 
 @dataclass
@@ -61,3 +61,7 @@ def test_a_taken_port_is_a_matter_of_settings(process: Process) -> None:
 
     with pytest.raises(ConfigurationError, match="Choose another `health_port`"):
         HealthServer("127.0.0.1", process.server.port, lambda: well, lambda: well, CollectorRegistry())
+
+
+def test_reasons_are_joined_as_sentences_whether_they_end_as_such_or_not() -> None:
+    assert in_sentences(["Kafka answers", "", "5 acts wait to be sent."]) == "Kafka answers. 5 acts wait to be sent."

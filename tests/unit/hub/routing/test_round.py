@@ -397,7 +397,7 @@ def letters(worker: Worker) -> list[Outgoing]:
     return [item for _, topic, item in worker.kafka.sent if topic == "case-events-dlq"]
 
 
-def test_past_the_rate_a_partition_stands_still_and_goes_on_from_there_when_the_minute_is_over(
+def test_past_the_rate_a_partition_stands_still_and_tries_one_more_when_the_minute_is_over(
     worker: Worker, cases: tuple[Any, Any]
 ) -> None:
     bad, good = cases
@@ -417,6 +417,12 @@ def test_past_the_rate_a_partition_stands_still_and_goes_on_from_there_when_the_
         await worker.fetches({})
         assert worker.group.read_from[bad.partition] == 3
         await worker.fetches({bad.partition: poison(bad, 3, 4)})
+        assert worker.progress(bad.partition) == len(letters(worker)) == 4
+        assert worker.rounds.has_late
+
+        worker.clock.now += 61
+        await worker.fetches({})
+        await worker.fetches({bad.partition: poison(bad, 4)})
 
     asyncio.run(story())
 

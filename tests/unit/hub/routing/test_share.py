@@ -59,6 +59,28 @@ def test_a_stored_case_goes_on_where_it_was(world: World, new_case: NewCase) -> 
     assert [row.task for row in share.deadlines[case.reference]] == ["collect-load"]
 
 
+def test_a_stored_case_that_cannot_be_read_is_no_defect_of_the_hub_and_is_left_as_it_is(
+    world: World, new_case: NewCase
+) -> None:
+    case = new_case("one")
+    stored = routed(world, case.partition, [case.record(0, case.reported())]).rows[case.reference].body
+
+    share = routed(
+        world,
+        case.partition,
+        [case.record(1, case.cleared()), case.record(2, case.reported())],
+        stored={case.reference: stored[: len(stored) // 2]},
+    )
+
+    first, second = headers(share)
+    assert (first["code"], second["code"]) == ("unreadable-case", "parked")
+    assert first["reason"] == (
+        "The row of its case in the worker's memory is damaged, or was written by a later version of the hub. Restore it from a backup or "
+        "run that version; then replay."
+    )
+    assert (share.defects, share.rows) == ([], {})
+
+
 def test_an_event_that_changes_nothing_writes_nothing(world: World, new_case: NewCase) -> None:
     case = new_case("one")
     stored = routed(world, case.partition, [case.record(0, case.reported())]).rows[case.reference].body
