@@ -60,7 +60,11 @@ def test_the_bench_takes_too_long_for_a_test_but_what_it_starts_is_there_and_tak
     (given,) = re.findall(r'make bench BENCH="([^"]*)"', README)
 
     (line,) = subprocess.run(
-        [*shlex.split(BENCH), "--dry-run", f"BENCH={given}"], cwd=ROOT, capture_output=True, text=True, check=True
+        [*shlex.split(BENCH), "--dry-run", "--no-print-directory", f"BENCH={given}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.splitlines()
 
     asked = subprocess.run([*shlex.split(line), "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
