@@ -1,14 +1,16 @@
 """A database as a process finds it when it starts: its tables made in turns, and what stands in the way told in words."""
 
+import sqlite3
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, MetaData, inspect, text
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.schema import CreateColumn
 
 from hub import folders
 from hub.errors import ConfigurationError, HubError, RestartMe
+from hub.sqlite_file import make_durable
 
 _LOCK = 0x68756220  # "hub "; any number will do that nothing else in this database locks
 PATIENCE = {"connect_timeout": 3, "tcp_user_timeout": 5000}
@@ -73,6 +75,24 @@ def _fold_in(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             connection.execute(text("PRAGMA wal_checkpoint(PASSIVE)"))
+
+
+def open_engine(url: URL, wait_s: float) -> Engine:
+    """An engine whose commits are durable.
+
+    Args:
+        url: from `read_url`.
+        wait_s: how long to wait for another process that has a SQLite file locked.
+    """
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=PATIENCE)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": wait_s})
+
+    @event.listens_for(engine, "connect")
+    def durable(connection: sqlite3.Connection, _record: object) -> None:
+        make_durable(connection)
+
+    return engine
 
 
 def read_url(url: str, setting: str) -> URL:

@@ -1,14 +1,15 @@
 """The database of a connector's memory: where the settings name it, how it is opened, and what its errors mean."""
 
-import sqlite3
-
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
-from hub.database import PATIENCE, damaged, is_damaged, is_unmade, make_folder, read_url
+from hub import database
+from hub.database import damaged, is_damaged, is_unmade, make_folder, read_url
 from hub.edge.tables import metadata
 from hub.errors import ConfigurationError, RestartMe
-from hub.sqlite_file import make_durable
+
+_WAIT_S = 30.0
+"""For another part of the connector that writes, before its memory counts as locked."""
 
 
 def setting(connector: str) -> str:
@@ -32,15 +33,7 @@ def open_engine(url: str, connector: str) -> Engine:
     """
     parsed = read_url(url, setting(connector))
     make_folder(parsed, setting(connector))
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=PATIENCE)
-    engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": 30})
-
-    @event.listens_for(engine, "connect")
-    def durable(connection: sqlite3.Connection, _record: object) -> None:
-        make_durable(connection)
-
-    return engine
+    return database.open_engine(parsed, _WAIT_S)
 
 
 GONE = (OperationalError, InterfaceError, InternalError)

@@ -9,7 +9,6 @@ accepted are answered all the same.
 """
 
 import queue
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
@@ -22,29 +21,26 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    Engine,
     Index,
     Integer,
     MetaData,
     Table,
     Text,
-    create_engine,
     delete,
-    event,
     func,
     insert,
     select,
     update,
 )
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from hub.database import PATIENCE, make_folder, make_tables, read_url
+from hub.database import make_folder, make_tables, open_engine, read_url
 from hub.failpoints import Failpoint, reach
 from hub.health.http import Health
 from hub.health.outage import Outage
-from hub.sqlite_file import make_durable
 
+_WAIT_S = 10.0
+"""For another web process that writes, before the outbox counts as locked."""
 SETTING = "web.memory.url"
 """Where the settings file says which database."""
 
@@ -143,7 +139,7 @@ class Outbox:
     def __init__(self, url: str, limit: int, failed: Callable[[], object] = lambda: None) -> None:
         parsed = read_url(url, SETTING)
         make_folder(parsed, SETTING)
-        self._engine = _engine(parsed)
+        self._engine = open_engine(parsed, _WAIT_S)
         make_tables(self._engine, metadata, SETTING)
         self._limit, self._failed = limit, failed
         self._waiting, self._counted_at = 0, -_COUNT_EVERY_S
@@ -350,15 +346,3 @@ def _receipts(connection: Connection, keys: Sequence[str]) -> dict[str, Receipt]
         outbox.c.key.in_(keys)
     )
     return {row.key: Receipt(row.fingerprint, row.reference, row.accepted_ms) for row in connection.execute(query)}
-
-
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=PATIENCE)
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 10})
-
-    @event.listens_for(engine, "connect")
-    def durable(connection: sqlite3.Connection, _record: object) -> None:
-        make_durable(connection)
-
-    return engine

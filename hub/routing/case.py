@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -20,6 +20,7 @@ from schemas.effects import Found
 from schemas.envelope import Channel, Department
 from schemas.tasks import TaskStatus
 
+_T = TypeVar("_T")
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -394,10 +395,7 @@ class Case(CasePart, frozen=True, kw_only=True):
         Raises:
             UnreadableCase: it is none, or of another version of the hub.
         """
-        try:
-            return _CASES.decode(body)
-        except msgspec.MsgspecError as error:
-            raise UnreadableCase from error
+        return _decoded(_CASES, body)
 
     def truth(self) -> dict[str, Any]:
         """The case without the traces of the order in which it was heard: what two histories of the same events must agree on."""
@@ -486,10 +484,14 @@ class Entry(CasePart, frozen=True, kw_only=True):
         Raises:
             UnreadableCase: it is none, or of another version of the hub.
         """
-        try:
-            return _ENTRIES.decode(body)
-        except msgspec.MsgspecError as error:
-            raise UnreadableCase from error
+        return _decoded(_ENTRIES, body)
+
+
+def _decoded(decoder: "msgspec.json.Decoder[_T]", body: str) -> _T:
+    try:
+        return decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise UnreadableCase from error
 
 
 _CASES = msgspec.json.Decoder(Case)

@@ -82,7 +82,7 @@ class Ground:
 
     def ends(self, places: Iterable[Place]) -> dict[Place, int]:
         """The next offset of partitions."""
-        latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # confluent-kafka has no types for it
         asked = {TopicPartition(*place): latest for place in places}
         until = time.monotonic() + ANSWER_S
         while True:
