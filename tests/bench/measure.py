@@ -54,6 +54,7 @@ class Run:
         others_cpu_s: the same of the broker and the database.
         peak_mb: most memory.
         began_s: from its start to its first output.
+        stored_mb: what its database takes, where that is a hub's.
         verdict: what was wrong.
         problem: what else was; empty where nothing was.
     """
@@ -68,6 +69,7 @@ class Run:
     others_cpu_s: float = 0.0
     peak_mb: float = 0.0
     began_s: float = 0.0
+    stored_mb: float = 0.0
     verdict: Verdict | None = None
     problem: str = ""
 
@@ -106,8 +108,9 @@ def measure(heat: Heat, ground: Ground, told: Told) -> Run:
         problem = started.stop() or problem
         times = array("q")
         verdict = told.oracle.judge(_noting(ground.read(begin, ground.ends(places)), times), whole=whole)
+        stored_mb = 0.0
         if not problem and whole and contestant.manifest.command[1:3] == ("-m", "hub"):
-            problem = _wrong_in_sql(url, told)
+            problem, stored_mb = _wrong_in_sql(url, told), _stored_mb(url)
         if problem:
             problem += f"\n{started.last_lines()}"
     run = Run(
@@ -116,6 +119,7 @@ def measure(heat: Heat, ground: Ground, told: Told) -> Run:
         **_figures(told.oracle, watch.samples, sorted(times)),
         peak_mb=round(watch.peak_mb),
         began_s=round(watch.samples[0].at - watch.began, 1) if watch.samples else 0.0,
+        stored_mb=round(stored_mb, 1),
         verdict=verdict,
         problem=problem,
     )
@@ -205,3 +209,12 @@ def _wrong_in_sql(url: str, told: Told) -> str:
     if lines != told.lines:
         wrong.append(f"its timelines have {lines} lines instead of {told.lines}")
     return "; ".join(wrong)
+
+
+def _stored_mb(url: str) -> float:
+    """What a database takes on its disk, with all its indexes."""
+    engine = sqlalchemy.create_engine(url, poolclass=NullPool)
+    pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    question = "SELECT pg_database_size(current_database())" if engine.name == "postgresql" else pages
+    with engine.connect() as connection:
+        return float(connection.exec_driver_sql(question).scalar_one()) / 1e6

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.bench.figures import Spread
+from tests.bench.needs import needs
 
 HUB = "hub"
 
@@ -52,7 +53,8 @@ def page(results: Mapping[str, Any]) -> str:
     Args:
         results: as `python -m tests.bench` keeps them in RESULTS.json; what was not measured is not there.
     """
-    parts = [_head(results), _throughput(results), _goals(results), _latency(results), _paths(results), _wrong(results)]
+    parts = [_head(results), _throughput(results), _goals(results), _latency(results), _paths(results)]
+    parts += [needs(results), _wrong(results)]
     return "\n".join(part for part in parts if part)
 
 

@@ -157,6 +157,30 @@ def test_cuts_of_every_kind_cost_nothing_but_time(alone: Whole, seen: Seen) -> N
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1500)
+@pytest.mark.fault(
+    "T15",
+    "the way to the broker cut for 10 minutes while requests go in; then every connection ends with an RST",
+    invariants="I1 I2",
+    oracle="O1 O2 O3 O4",
+    twins=("acks-off",),
+)
+def test_a_cut_of_ten_minutes_costs_nothing_but_time(alone: Whole, seen: Seen) -> None:
+    wire = alone.brokers.wires[1]
+    cases = alone.ask(15)
+    alone.takes(cases)
+    wire.now(CUT)
+    # Some are asked while every client still waits for its first answer, some once all of them have given up more than once.
+    for lasts_s in (5, 295, 300):
+        cases += alone.ask(5)
+        alone.rests(lasts_s)
+    wire.reset()
+    wire.now(CLEAR)
+
+    is_whole(alone, cases, seen, "10 minutes")
+
+
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.fault(
     "T16",

@@ -52,14 +52,17 @@ def measure(bench: Bench) -> Iterator[Row]:
             write_settings(work / "hub.toml", ground, f"bench-effect-{rate}", f"sqlite:///{work}/worker.db", more)
             begin = ground.ends(ground.places([housing]))
             settings = work / "hub.toml"
-            processes = [
-                stack.enter_context(started(hub(settings, *words), work, cores=EVERYWHERE, log=f"{words[0]}.log"))
+            processes = {
+                words[0]: stack.enter_context(
+                    started(hub(settings, *words), work, cores=EVERYWHERE, log=f"{words[0]}.log")
+                )
                 for words in (("worker",), ("connector", "run", _NAME))
-            ]
-            stack.enter_context(web(work, port))
+            }
+            processes["web"] = stack.enter_context(web(work, port))
             # All of them have started, and the tenants are read, when these have come to their effects.
             first = ask(port, bodies(people, 300, seed=rate), 100)
             _effects(simulator, len(first))
+            before = {name: process.used().cpu_s for name, process in processes.items()}
             answers = ask(port, bodies(people, rate * seconds, seed=rate + 1), rate)
             done = _effects(simulator, len(first) + sum(answer.status == 202 for answer in answers))
             cases = {
@@ -67,9 +70,10 @@ def measure(bench: Bench) -> Iterator[Row]:
                 for record in ground.read(begin, ground.ends(ground.places([housing])))
                 if (event := orjson.loads(record.value))["type"] == "task.raised.v1"
             }
-            for process in processes:
+            for process in processes.values():
                 assert not process.ended, process.last_lines()
-        yield _row(rate, answers, {cases[key]: at for key, at in done.items()})
+            used_s = {name: process.used().cpu_s - before[name] for name, process in processes.items()}
+        yield _row(rate, answers, {cases[key]: at for key, at in done.items()}, used_s)
         ground.empty(used)
 
 
@@ -85,16 +89,18 @@ def _effects(simulator: Any, number: int) -> dict[str, float]:
     return {key: datetime.fromisoformat(at).timestamp() for key, at in found}
 
 
-def _row(rate: int, answers: list[Answer], done: dict[str, float]) -> Row:
+def _row(rate: int, answers: list[Answer], done: dict[str, float], used_s: dict[str, float]) -> Row:
     accepted = [answer for answer in answers if answer.status == 202]
     ended = [answer for answer in accepted if answer.case in done]
     waits = Waits.of((done[answer.case] - answer.due) * 1000 for answer in ended)
     took_s = max(done[answer.case] for answer in ended) - min(answer.due for answer in answers)
     left = len(accepted) - len(ended)
     is_promised = rate == PEAK_PER_S
+    cost_ms = {name: round(1000 * seconds / len(accepted), 2) for name, seconds in used_s.items()}
+    costs = ", ".join(f"{cost:.1f} ms in the {name}" for name, cost in cost_ms.items())
     return row(
         f"request at the door to works order in the housing database, at {rate:,}/s",
-        f"{said(answers, waits)}; {len(ended) / took_s:,.0f} done in a second"
+        f"{said(answers, waits)}; {len(ended) / took_s:,.0f} done in a second; of a processor a request takes {costs}"
         + (f"; {left:,} of {len(accepted):,} not yet {_PATIENCE_S:.0f} s after the last request" if left else ""),
         promised=f"p99 under {_PROMISED_MS:.0f} ms" if is_promised else "",
         kept=waits.p99 < _PROMISED_MS and not left if is_promised else None,
@@ -104,4 +110,5 @@ def _row(rate: int, answers: list[Answer], done: dict[str, float]) -> Row:
         most_ms=waits.most,
         reached_per_s=round(len(ended) / took_s, 1),
         left=left,
+        cost_ms=cost_ms,
     )
