@@ -17,7 +17,8 @@ from hub.intake.bodies import NewSettlement, read_plain
 from hub.intake.door import settlement
 from hub.intake.problems import Refusal
 from hub.memory.reading import CaseReader, MemoryAway
-from hub.routing.case import Case, TaskView, UncertainHeard
+from hub.routing.case import Case, TaskView
+from hub.routing.heard import UncertainHeard
 from hub.settings import HubSettings, load
 from schemas.effects import EffectSettled, Found
 from schemas.envelope import output_id

@@ -26,7 +26,10 @@ from hub.intake.outbox import Accepted as AcceptedRequest
 from hub.intake.outbox import OutboxFull, OutboxUnavailable, Receipt
 from hub.intake.problems import CONTENT_TYPE, Kind, Problem, Refusal
 from hub.memory.reading import CaseReader, MemoryAway, Standing
-from hub.routing.case import Case, CasePart, Entry, EntryKind, TaskState, TaskView, UncertainHeard
+from hub.routing.case import Case, TaskState, TaskView
+from hub.routing.entry import Entry, EntryKind
+from hub.routing.heard import UncertainHeard
+from hub.routing.stored import CasePart
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
 from schemas.references import CaseReference

@@ -18,7 +18,9 @@ from hub.database import PATIENCE, is_unmade, read_url
 from hub.health.http import Health
 from hub.health.outage import Outage
 from hub.memory.tables import IN_DOUBT, SETTING, cases, parked, timeline
-from hub.routing.case import UNREADABLE, Case, Entry, UnreadableCase
+from hub.routing.case import Case
+from hub.routing.entry import Entry
+from hub.routing.stored import UNREADABLE, UnreadableCase
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
 

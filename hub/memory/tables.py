@@ -51,7 +51,7 @@ timeline = Table(
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("reference", Text, nullable=False),
-    # One entry as JSON, as hub.routing.case.Entry writes it.
+    # One entry as JSON, as hub.routing.entry.Entry writes it.
     Column("body", Text, nullable=False),
 )
 Index("timeline_by_case", timeline.c.reference)

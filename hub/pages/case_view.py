@@ -9,7 +9,8 @@ from hub.memory.reading import CasePage, Standing
 from hub.pages import dates, words
 from hub.pages.lanes import Drawing, draw
 from hub.pages.timeline import Line, lines
-from hub.routing.case import Case, Entry, TaskState, TaskView
+from hub.routing.case import Case, TaskState, TaskView
+from hub.routing.entry import Entry
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
 

@@ -13,7 +13,8 @@ from hub.journeys.model import Journey
 from hub.pages.axis import Axis, Tick
 from hub.pages.dates import due_by, listed, short_date
 from hub.pages.words import DEPARTMENTS, ended_at, overdue, task_title, waits_for
-from hub.routing.case import Case, Entry, EntryKind, TaskState, TaskView
+from hub.routing.case import Case, TaskState, TaskView
+from hub.routing.entry import Entry, EntryKind
 from schemas.envelope import Department
 
 _ROW, _LANE_PAD, _AXIS, _HEADING, _GUTTER = 48.0, 10.0, 34.0, 26.0, 124.0

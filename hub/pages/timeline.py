@@ -9,7 +9,9 @@ from msgspec.structs import replace
 from hub.journeys.model import Journey
 from hub.pages.dates import day_and_time, due_by, listed
 from hub.pages.words import CHANNELS, department, fact_title, instruction, task_title
-from hub.routing.case import Case, Entry, EntryKind, StatusHeard
+from hub.routing.case import Case
+from hub.routing.entry import Entry, EntryKind
+from hub.routing.heard import StatusHeard
 from schemas.cases import CaseStatus, Verdict
 from schemas.effects import Found
 from schemas.tasks import TaskStatus

@@ -8,7 +8,8 @@ from datetime import datetime
 from hub.journeys.model import Journeys
 from hub.pages import dates, words
 from hub.pages.case_view import Moment
-from hub.routing.case import Case, TaskView, UncertainHeard
+from hub.routing.case import Case, TaskView
+from hub.routing.heard import UncertainHeard
 from schemas.envelope import Department
 
 

@@ -11,7 +11,8 @@ from itertools import groupby
 from hub.journeys.model import Journey
 from hub.memory.reading import Summary
 from hub.pages.dates import due_by, listed, plural, since, when
-from hub.routing.case import AnswerHeard, Case, TaskState, TaskView
+from hub.routing.case import Case, TaskState, TaskView
+from hub.routing.heard import AnswerHeard
 from schemas.cases import CaseStatus
 from schemas.envelope import Channel, Department
 from schemas.facts import LABELS

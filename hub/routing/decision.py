@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from hub.journeys.clocks import Calendar
 from hub.journeys.model import Journeys
-from hub.routing.case import Case, Entry
+from hub.routing.case import Case
+from hub.routing.entry import Entry
 from schemas.envelope import Event
 
 

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from hub.routing.case import (
+from hub.routing.decision import NotForThisHub
+from hub.routing.heard import (
     AnswerHeard,
     DecisionHeard,
     Heard,
@@ -17,7 +18,6 @@ from hub.routing.case import (
     StatusHeard,
     UncertainHeard,
 )
-from hub.routing.decision import NotForThisHub
 from schemas.cases import Decided, RecordDiscarded, TaskDecided
 from schemas.effects import EffectSettled, EffectUncertain, Found, SettledEffect, UncertainEffect
 from schemas.envelope import Event

@@ -22,9 +22,10 @@ from hub.dead_letters.rate import Counted
 from hub.edge.messages import Outgoing, Place
 from hub.failpoints import Failpoint, reach
 from hub.memory.store import Advance, CaseRow, DeadlineRow, ParkedRow, Partition
-from hub.routing.case import Case, UnreadableCase
+from hub.routing.case import Case
 from hub.routing.records import Record
 from hub.routing.step import Decision, NotForThisHub, World, step
+from hub.routing.stored import UnreadableCase
 from schemas.cases import RecordDiscarded
 from schemas.envelope import Event
 from schemas.topics import CASE_EVENTS, UnreadableEvent

@@ -13,7 +13,8 @@ from uuid import UUID, uuid5
 
 from hub.journeys.clocks import LONDON, Due, Unit
 from hub.journeys.model import Journey
-from hub.routing.case import Case, Entry
+from hub.routing.case import Case
+from hub.routing.entry import Entry
 from hub.routing.step import World, step
 from schemas.envelope import Event
 from schemas.facts import Facts

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from hub.journeys.clocks import Calendar
 from hub.journeys.model import IfRefused, Journey, TaskPlan
-from hub.routing.case import Case, Heard, RaisingHeard, StatusHeard, TaskState, TaskView, Told
+from hub.routing.case import Case, TaskState, TaskView, Told
+from hub.routing.heard import Heard, RaisingHeard, StatusHeard
 from schemas.cases import CaseStatus, Verdict
 from schemas.tasks import TaskStatus
 

@@ -13,9 +13,11 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from hub.journeys.model import Journey, Journeys
-from hub.routing.case import Case, Entry, EntryKind, Heard, TaskView
+from hub.routing.case import Case, TaskView
 from hub.routing.decision import Deadline, Decision, NotForThisHub, Output, World
+from hub.routing.entry import Entry, EntryKind
 from hub.routing.hear import join
+from hub.routing.heard import Heard
 from hub.routing.stand import case_status, derive, is_settled, only_raisings_moved, refusals
 from hub.routing.tell import line_of, settle, tell, updates
 from schemas.cases import CaseStatus, CaseUpdated

@@ -9,19 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from hub.journeys.model import Journey
-from hub.routing.case import (
-    Case,
-    Entry,
-    EntryKind,
-    Heard,
-    RaisingHeard,
-    TaskState,
-    TaskView,
-    Told,
-    UncertainHeard,
-    asked,
-)
+from hub.routing.case import Case, TaskState, TaskView, Told
 from hub.routing.decision import Output
+from hub.routing.entry import Entry, EntryKind
+from hub.routing.heard import Heard, RaisingHeard, UncertainHeard, asked
 from hub.routing.stand import is_settled
 from schemas.cases import CaseChange, CaseStatus, RecordDiscarded, TaskDecided, Update
 from schemas.effects import EffectSettled, EffectUncertain, SettledTask, TaskSettled

@@ -26,7 +26,8 @@ from hub.journeys.clocks import calendar_for
 from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journeys
 from hub.memory import tables
-from hub.routing.case import Case, Entry
+from hub.routing.case import Case
+from hub.routing.entry import Entry
 from hub.routing.share import row_of
 from hub.routing.step import World, step
 from schemas.effects import EffectUncertain, UncertainEffect

@@ -14,7 +14,8 @@ from hub.errors import ConfigurationError
 from hub.intake.outbox import Outbox, Row
 from hub.memory import tables
 from hub.memory.reading import CaseReader, MemoryAway, Standing
-from hub.routing.case import Case, Entry, EntryKind
+from hub.routing.case import Case
+from hub.routing.entry import Entry, EntryKind
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
 

@@ -5,7 +5,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hub.routing.case import Case, Entry
+from hub.routing.case import Case
+from hub.routing.entry import Entry
 from hub.routing.step import World
 from schemas.cases import CaseStatus
 from schemas.references import parse_case_reference

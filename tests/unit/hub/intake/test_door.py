@@ -17,7 +17,8 @@ from hub.intake.problems import Kind, Refusal
 from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journey, Journeys
 from hub.memory.reading import CaseReader
-from hub.routing.case import Case, TaskState, TaskView, UncertainHeard
+from hub.routing.case import Case, TaskState, TaskView
+from hub.routing.heard import UncertainHeard
 from schemas.effects import Found
 from schemas.envelope import Department
 from schemas.tasks import TaskStatus

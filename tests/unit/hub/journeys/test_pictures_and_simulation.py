@@ -10,7 +10,7 @@ from hub.journeys.clocks import Calendar, parse_due
 from hub.journeys.draw import mermaid, svg
 from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journey, Journeys
-from hub.routing.case import EntryKind
+from hub.routing.entry import EntryKind
 from hub.routing.simulate import Answers, simulate
 from hub.routing.step import World
 from schemas.cases import CaseStatus

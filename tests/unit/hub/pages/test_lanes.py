@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from hub.journeys.load import SHIPPED, load_files
 from hub.pages.axis import Axis
 from hub.pages.lanes import Drawing, draw
-from hub.routing.case import Case, Entry, EntryKind, TaskState, TaskView
+from hub.routing.case import Case, TaskState, TaskView
+from hub.routing.entry import Entry, EntryKind
 from schemas.cases import CaseStatus
 from schemas.envelope import Department
 from schemas.times import LAST_MOMENTS_YEAR

@@ -10,7 +10,9 @@ from hub.journeys.clocks import Calendar
 from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journeys
 from hub.pages.timeline import lines
-from hub.routing.case import Case, Entry, EntryKind, Heard, RequestHeard
+from hub.routing.case import Case
+from hub.routing.entry import Entry, EntryKind
+from hub.routing.heard import Heard, RequestHeard
 from hub.routing.step import World, step
 from schemas.envelope import Channel, Department, Event, Message
 from schemas.facts import Facts

@@ -14,7 +14,8 @@ from hub.journeys.model import Journey, Journeys
 from hub.memory.reading import Summary
 from hub.pages import words
 from hub.pages.unknown_view import unknown_view
-from hub.routing.case import Case, TaskState, TaskView, UncertainHeard
+from hub.routing.case import Case, TaskState, TaskView
+from hub.routing.heard import UncertainHeard
 from hub.routing.step import World, step
 from schemas.cases import CaseStatus
 from schemas.envelope import Department, Event, Message

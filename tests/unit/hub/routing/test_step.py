@@ -11,7 +11,8 @@ from hub.journeys.check import parse
 from hub.journeys.clocks import Calendar
 from hub.journeys.load import SHIPPED, load_files
 from hub.journeys.model import Journeys
-from hub.routing.case import Case, EntryKind, TaskState, TaskView
+from hub.routing.case import Case, TaskState, TaskView
+from hub.routing.entry import EntryKind
 from hub.routing.step import Decision, NotForThisHub, World, step
 from schemas.cases import CaseStatus, CaseUpdated, Decided, TaskDecided, Verdict
 from schemas.effects import EffectSettled, EffectUncertain, Found, SettledEffect, UncertainEffect

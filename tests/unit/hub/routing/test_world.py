@@ -7,8 +7,9 @@ from datetime import date, timedelta
 import pytest
 
 from hub.journeys.model import Journeys
-from hub.routing.case import Case, TaskView, UnreadableCase
+from hub.routing.case import Case, TaskView
 from hub.routing.step import World, step
+from hub.routing.stored import UnreadableCase
 from hub.routing.world import rules_of
 from schemas.envelope import Department
 from schemas.tasks import StatusChange, TaskStatus, TaskStatusChanged
