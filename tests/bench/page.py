@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.bench.figures import Spread
+from tests.bench.limits import LIMITS
 from tests.bench.needs import needs
 
 HUB = "hub"
@@ -35,7 +36,7 @@ GOALS = (
     Goal("hub_postgresql", HUB, 0.7),
     Goal(HUB, "prototype", 0.7),
 )
-_P99_AGAINST = "quix"
+_AGAINST = "quix"
 
 _SENT = 0.97
 """So much of a rate must have been sent, or the page says how much it was."""
@@ -54,7 +55,7 @@ def page(results: Mapping[str, Any]) -> str:
         results: as `python -m tests.bench` keeps them in RESULTS.json; what was not measured is not there.
     """
     parts = [_head(results), _throughput(results), _goals(results), _latency(results), _paths(results)]
-    parts += [needs(results), _wrong(results)]
+    parts += [_limits(results), needs(results), _wrong(results)]
     return "\n".join(part for part in parts if part)
 
 
@@ -118,20 +119,37 @@ def _throughput(results: Mapping[str, Any]) -> str:
     return "## Through the whole story\n\n" + _table(head, rows)
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """How a promise stands: in which words it was measured, and whether it was kept; None where it was not measured."""
+
+    what: str
+    promised: str
+    measured: str
+    kept: bool | None
+    by: str = ""
+
+    @property
+    def verdict(self) -> str:
+        return {None: "", True: "kept", False: f"MISSED{self.by}"}[self.kept]
+
+
 def _goals(results: Mapping[str, Any]) -> str:
-    runs = _by_contestant(results.get("runs", ()))
-    rows = []
-    for goal in GOALS:
-        ratio = _ratio(runs.get(goal.ours, ()), runs.get(goal.theirs, ()))
-        wanted = f"at least {goal.at_least:g}" + (f", aim {goal.aim:g}" if goal.aim else "")
-        rows.append((f"{goal.ours} / {goal.theirs}", wanted, *_judged(ratio, goal.at_least)))
+    rows = [(each.what, each.promised, each.measured, each.verdict) for each in _ratios(results)]
     return "## Against what was promised\n\n" + _table(("events/s, ours / theirs", "promised", "measured", ""), rows)
 
 
-def _judged(ratio: float | None, at_least: float) -> tuple[str, str]:
-    if ratio is None:
-        return "not measured", ""
-    return f"{ratio:.2f}", "kept" if ratio >= at_least else f"MISSED by {1 - ratio / at_least:.0%}"
+def _ratios(results: Mapping[str, Any]) -> Iterable[_Judged]:
+    runs = _by_contestant(results.get("runs", ()))
+    for goal in GOALS:
+        ratio = _ratio(runs.get(goal.ours, ()), runs.get(goal.theirs, ()))
+        what = f"{goal.ours} / {goal.theirs}"
+        wanted = f"at least {goal.at_least:g}" + (f", aim {goal.aim:g}" if goal.aim else "")
+        if ratio is None:
+            yield _Judged(what, wanted, "not measured", None)
+        else:
+            by = f" by {1 - ratio / goal.at_least:.0%}"
+            yield _Judged(what, wanted, f"{ratio:.2f}", ratio >= goal.at_least, by)
 
 
 def _ratio(ours: Iterable[Mapping[str, Any]], theirs: Iterable[Mapping[str, Any]]) -> float | None:
@@ -143,31 +161,45 @@ def _latency(results: Mapping[str, Any]) -> str:
     found = results.get("latency", ())
     if not found:
         return ""
-    rows, middle = [], {}
-    for rate in sorted({each["per_s"] for each in found}):
-        at_rate = _by_contestant(each for each in found if each["per_s"] == rate)
-        for name, runs in at_rate.items():
-            good = [{**run["waits"], "core_share": run["core_share"]} for run in runs if run["waits"]]
-            title = results["contestants"][name]["title"]
-            if not good:
-                rows.append((f"{rate:,}/s", title, "no run was right", "", "", "", ""))
-                continue
-            middle[rate, name] = {key: Spread.of(run[key] for run in good).median for key in ("p99", "core_share")}
-            spreads = [_spread(good, key, _whole) for key in ("p50", "p95", "p99", "most")]
-            sent = min(run["sent_per_s"] for run in runs if run["waits"])
-            shown = f"{rate:,}/s" if sent >= _SENT * rate else f"{rate:,}/s, of which {sent:,.0f} were sent"
-            rows.append((shown, title, *spreads, _spread(good, "core_share", _hundredths)))
+    rows = []
+    for (rate, name), runs in _by_rate(found).items():
+        title = results["contestants"][name]["title"]
+        if not (good := _good(runs)):
+            rows.append((f"{rate:,}/s", title, "no run was right", "", "", "", ""))
+            continue
+        spreads = [_spread(good, key, _whole) for key in ("p50", "p95", "p99", "most")]
+        sent = min(run["sent_per_s"] for run in runs if run["waits"])
+        shown = f"{rate:,}/s" if sent >= _SENT * rate else f"{rate:,}/s, of which {sent:,.0f} were sent"
+        rows.append((shown, title, *spreads, _spread(good, "core_share", _hundredths)))
     head = ("", "", "p50 ms", "p95 ms", "p99 ms", "max ms", "share of a core")
+    said = [f"- {each.what}, promised {each.promised}: {each.measured}, {each.verdict}" for each in _waits(results)]
     text = f"## From a request on the topic to its task on the topic\n\n{_HOW_WAITS}\n\n{_table(head, rows)}"
-    said = []
-    for (rate, name), ours in middle.items():
-        theirs = middle.get((rate, _P99_AGAINST))
-        if name == HUB and theirs:
-            for key, what in (("p99", "p99"), ("core_share", "CPU")):
-                ratio = ours[key] / theirs[key] if theirs[key] else 0.0
-                how = "kept" if ratio <= 1 else f"MISSED by {ratio - 1:.0%}"
-                said.append(f"- {rate:,}/s, {what}, ours / Quix, promised at most 1: {ratio:.2f}, {how}")
     return text + ("\n" + "\n".join(said) + "\n" if said else "")
+
+
+def _waits(results: Mapping[str, Any]) -> Iterable[_Judged]:
+    found = _by_rate(results.get("latency", ()))
+    for (rate, name), runs in found.items():
+        ours, theirs = _good(runs), _good(found.get((rate, _AGAINST), ()))
+        if name != HUB or not (ours and theirs):
+            continue
+        for key, what in (("p99", "p99"), ("core_share", "CPU")):
+            mine, other = (Spread.of(run[key] for run in good).median for good in (ours, theirs))
+            ratio = mine / other if other else 0.0
+            yield _Judged(
+                f"{rate:,}/s, {what}, ours / Quix", "at most 1", f"{ratio:.2f}", ratio <= 1, f" by {ratio - 1:.0%}"
+            )
+
+
+def _by_rate(found: Iterable[Mapping[str, Any]]) -> dict[tuple[int, str], list[Mapping[str, Any]]]:
+    sorted_out: dict[tuple[int, str], list[Mapping[str, Any]]] = {}
+    for each in sorted(found, key=lambda each: int(each["per_s"])):
+        sorted_out.setdefault((each["per_s"], each["contestant"]), []).append(each)
+    return sorted_out
+
+
+def _good(runs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{**run["waits"], "core_share": run["core_share"]} for run in runs if run["waits"]]
 
 
 def _paths(results: Mapping[str, Any]) -> str:
@@ -184,6 +216,14 @@ def _paths(results: Mapping[str, Any]) -> str:
         for each in found
     ]
     return "## Whole paths\n\n" + _table(("", "measured", "promised", ""), rows)
+
+
+def _limits(results: Mapping[str, Any]) -> str:
+    """What stands in the way of each promise that was missed."""
+    missed = [each.what for each in (*_ratios(results), *_waits(results)) if each.kept is False]
+    missed += [each["what"] for each in results.get("paths", ()) if each.get("verdict") == "MISSED"]
+    lines = [f"- {what}: {LIMITS.get(what, 'not looked into yet.')}" for what in missed]
+    return "## What limits what was missed\n\n" + "\n".join(lines) + "\n" if lines else ""
 
 
 def is_all_right(results: Mapping[str, Any]) -> bool:

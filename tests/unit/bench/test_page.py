@@ -151,3 +151,23 @@ def test_a_contestant_that_cannot_be_had_is_told(results: dict[str, Any]) -> Non
 
     assert "- bytewax: no wheel for this Python" in page(results)
     assert not is_all_right(results)
+
+
+def test_of_what_was_missed_it_says_what_limits_it(results: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    results["latency"] = [latency("hub", 3000, 20.0, 0.2), latency("quix", 3000, 10.0, 0.3)]
+    results["paths"] = [{"what": "a long way", "measured": "9 s", "promised": "1 s", "verdict": "MISSED"}]
+    monkeypatch.setattr("tests.bench.page.LIMITS", {"a long way": "the disk."})
+
+    limits = page(results).partition("## What limits what was missed\n\n")[2].splitlines()
+
+    assert limits == [
+        "- hub / quix: not looked into yet.",
+        "- 3,000/s, p99, ours / Quix: not looked into yet.",
+        "- a long way: the disk.",
+    ]
+
+
+def test_nothing_limits_what_was_kept(results: dict[str, Any]) -> None:
+    results["runs"] = [run("hub", 1, 50_000), run("quix", 1, 25_000)]
+
+    assert "What limits" not in page(results)
