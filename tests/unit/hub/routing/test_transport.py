@@ -80,8 +80,11 @@ def test_faust_seeks_in_one_place_only_and_asks_us_there() -> None:
     assert "await self.seek_to_committed()" in inspect.getsource(BaseConsumer.perform_seek)
 
 
-def test_what_is_read_is_asked_for_when_the_consumer_starts() -> None:
-    assert "isolation_level=self._isolation_level" in inspect.getsource(AIOKafkaConsumer.start)
+def test_what_is_read_and_how_long_a_fetch_waits_is_asked_for_when_the_consumer_starts() -> None:
+    start = inspect.getsource(AIOKafkaConsumer.start)
+
+    assert "isolation_level=self._isolation_level" in start
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in start
 
 
 def test_the_producer_is_idempotent_and_waits_for_all_copies() -> None:
