@@ -175,24 +175,39 @@ def _noting(records: Iterable[Seen], times: "array[int]") -> Iterator[Seen]:
 
 
 def _figures(oracle: Oracle, samples: list[_Sample], times: list[int]) -> dict[str, Any]:
-    """Rates, from when outputs were appended, and use, from the samples."""
-    if not times or times[-1] == times[0]:
+    """Rates, from when outputs were appended, and use, from the samples.
+
+    What had come by the first look has no time of its own: of one that works in rounds that is a whole round.
+    """
+    if not times:
         return {}
-    events = oracle.events * len(times) / oracle.outputs
-    seconds = (times[-1] - times[0]) / 1000
-    half = (times[-1] - times[len(times) // 2]) / 1000
-    found: dict[str, float] = {
-        "events": round(events),
-        "seconds": round(seconds, 2),
-        "per_s": round(events / seconds),
-        "later_per_s": round(events / 2 / half) if half else 0,
-    }
     first, last = samples[0], samples[-1]
-    # A story so short that it was over between two looks says nothing about this.
+    middle = next(look for look in samples if look.outputs >= len(times) / 2)
+    found: dict[str, float] = {
+        "events": round(oracle.events * len(times) / oracle.outputs),
+        "seconds": round((times[-1] - times[0]) / 1000, 2),
+        "per_s": round(per_s(oracle, times, first.outputs)),
+        "later_per_s": round(per_s(oracle, times, middle.outputs)),
+    }
+    # A story so short that it was over between two looks says nothing about this, nor about rates.
     if millions := (last.outputs - first.outputs) / oracle.outputs * oracle.events / 1e6:
         found["cpu_s"] = round((last.cpu_s - first.cpu_s) / millions, 1)
         found["others_cpu_s"] = round((last.others_cpu_s - first.others_cpu_s) / millions, 1)
     return found
+
+
+def per_s(oracle: Oracle, times: list[int], there: int) -> float:
+    """Events in a second, from when so many outputs were there to the last; 0 where nothing came after them.
+
+    Args:
+        oracle: how many events and outputs there are in all.
+        times: when each output was appended, sorted; milliseconds.
+        there: how many were there at the first look.
+    """
+    if not 0 < there < len(times) or times[-1] == times[there - 1]:
+        return 0.0
+    events = oracle.events * (len(times) - there) / oracle.outputs
+    return events / ((times[-1] - times[there - 1]) / 1000)
 
 
 def _wrong_in_sql(url: str, told: Told) -> str:

@@ -18,12 +18,12 @@ _MOVES = 9
 
 def measure(bench: Bench) -> Iterator[Row]:
     """A row for the one, and a row for the ten."""
-    run, outputs = through(bench, "fan-out-1", story(bench.scaled(50_000), bench.world, begins()))
+    run, outputs = through(bench, "fan-out-1", story(bench.scaled(100_000), bench.world, begins()))
     yield row_of(f"{outputs:.1f} outputs for each event", run, outputs_per_event=outputs)
     world = bench.world.__class__(
         load_files([*SHIPPED.glob("*.yaml"), *JOURNEYS.glob("*.yaml")]), bench.world.calendar, bench.world.source
     )
-    turns = story(bench.scaled(30_000), world, begins(), plot=TEN)
+    turns = story(bench.scaled(60_000), world, begins(), plot=TEN)
     run, outputs = through(bench, "fan-out-10", turns, Differently(settings={"journeys": {"folder": str(JOURNEYS)}}))
     yield row_of(f"{outputs:.1f} outputs for each event", run, outputs_per_event=outputs)
 

@@ -17,7 +17,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     chosen = templates(bench.world, begins() - timedelta(days=400))
     most = bench.asked.stored
     for number in sorted({0, *(each for each in (_FEW, _MANY) if each < most), most}):
-        turns = story(bench.scaled(50_000), bench.world, begins())
+        turns = story(bench.scaled(100_000), bench.world, begins())
         how = Differently(
             furnish=lambda url, number=number: _furnish(url, chosen, number),  # type: ignore[misc]  # mypy has no word for it
             stored=number,

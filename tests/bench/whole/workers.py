@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from hub.bench.story import story
 from hub.memory.prepare import prepare
 from tests.bench.ground import OUTPUTS, STORY
+from tests.bench.measure import per_s
 from tests.bench.paths import Bench, Row, row
 from tests.bench.preload import begins, tell
 from tests.bench.process import EVERYWHERE, hub, started, until, write_settings
@@ -36,8 +37,11 @@ def measure(bench: Bench) -> Iterator[Row]:
                 name = {"worker": {"name": f"worker-{place}"}}
                 write_settings(work / "hub.toml", ground, f"bench-workers-{number}", url, name)
                 processes.append(stack.enter_context(started(hub(work / "hub.toml", "worker"), work, cores=EVERYWHERE)))
+            there = 0
             for _ in until(_ALL_WITHIN_S):
-                if sum(ground.ends(begin).values()) - sum(begin.values()) >= told.oracle.outputs:
+                came = sum(ground.ends(begin).values()) - sum(begin.values())
+                there = there or came
+                if came >= told.oracle.outputs:
                     break
                 for process in processes:
                     assert not process.ended, process.last_lines()
@@ -46,12 +50,11 @@ def measure(bench: Bench) -> Iterator[Row]:
                 process.stop()
         records = list(ground.read(begin, ground.ends(begin)))
         verdict = told.oracle.judge(records, whole=True)
-        stamps = [record.at_ms for record in records]
-        per_s = told.oracle.events / max((max(stamps) - min(stamps)) / 1000, 0.001) if stamps else 0.0
+        rate = per_s(told.oracle, sorted(record.at_ms for record in records), there)
         found = row(
             f"workers on PostgreSQL: {number}",
-            f"{per_s:,.0f} events/s, {sum(each.cpu_s for each in used):,.1f} s of a processor with all starts",
-            per_s=round(per_s),
+            f"{rate:,.0f} events/s, {sum(each.cpu_s for each in used):,.1f} s of a processor with all starts",
+            per_s=round(rate),
         )
         # While partitions find their owners an output may come again, with the same id; nothing may be missing.
         is_right = not (verdict.missing or verdict.foreign or verdict.unfinished)
