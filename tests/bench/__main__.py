@@ -8,8 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from hub.errors import ConfigurationError
 from hub.routing.world import load_world
 from hub.settings import load
+from hub.supervisor.alone import alone
 from tests.bench import database
 from tests.bench.ground import ground
 from tests.bench.here import about
@@ -89,6 +91,14 @@ def main() -> int:
         return 0
     if unknown := sorted(set(asked.paths) - set(PATHS)):
         sys.exit(f"There is no path {', '.join(unknown)}. There are: {', '.join(PATHS)}.")
+    try:
+        with alone(WORK):
+            return _measured(asked)
+    except ConfigurationError as error:
+        sys.exit(str(error))
+
+
+def _measured(asked: argparse.Namespace) -> int:
     results = Results(asked.results, _begun(asked))
     runs = WORK / "runs"
     shutil.rmtree(runs, ignore_errors=True)

@@ -17,8 +17,10 @@ from pathlib import Path
 from statistics import median
 
 from hub.bench.story import story
+from hub.errors import ConfigurationError
 from hub.routing.world import load_world
 from hub.settings import load
+from hub.supervisor.alone import alone
 from tests.bench.ground import ground
 from tests.bench.measure import Run, measure
 from tests.bench.preload import begins, tell
@@ -56,6 +58,14 @@ def baseline(commit: str, folder: Path) -> Path | None:
 
 def main() -> int:
     """Compare; 1 when this checkout lost or doubled something."""
+    try:
+        with alone(FOLDER):
+            return _compare()
+    except ConfigurationError as error:
+        sys.exit(str(error))
+
+
+def _compare() -> int:
     began = time.monotonic()
     commit = BASELINE.read_text(encoding="ascii").strip()
     before = baseline(commit, FOLDER / "baseline")
