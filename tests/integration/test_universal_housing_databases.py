@@ -152,7 +152,7 @@ def test_a_works_order_stands_in_the_councils_own_columns_with_its_ledger_row(ho
     assert row["date_due"] == datetime(2026, 11, 20, 17, 0)  # noqa: DTZ001 - the legacy clock has no zone
     assert row["u_short_desc"].strip() == f"{effect.case} Is it fit to return to?"
     assert row["user_code"] == "HUB"
-    assert housing.run(lambda c: ledger.receipt_of(c, effect.key)) == receipt
+    assert housing.run(lambda c: ledger.receipts_of(c, [effect.key])) == {effect.key: receipt}
 
 
 def test_every_order_goes_its_way_once_while_the_back_office_works(housing: Housing) -> None:

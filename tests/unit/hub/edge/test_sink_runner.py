@@ -27,7 +27,7 @@ from hub.dead_letters.rate import Rate
 from hub.edge import sink_runner
 from hub.edge.aside import Aside
 from hub.edge.condition import Mood
-from hub.edge.ledger import Begun, Kind, State
+from hub.edge.ledger import Begun, Intent, Kind, Outcome, State
 from hub.edge.memory import EdgeMemory
 from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.sink_runner import SinkRunner
@@ -215,11 +215,12 @@ class Hub:
     def states(self, task: str) -> list[State]:
         """The states of a task's instructions, in order."""
         place = Place("housing-tasks", 0, 999)
-        begun = self.edge.memory.begin("f" * 32, case=CASE, task=task, kind=Kind.RAISED, place=place, at_ms=0)
+        intent = Intent(effect_key="f" * 32, case=CASE, task=task, kind=Kind.RAISED, place=place)
+        (begun,) = self.edge.memory.effects.begin([intent], 0)
         return [row.state for row in begun.earlier]
 
     def unfinished(self) -> int:
-        return len(self.edge.memory.unfinished())
+        return len(self.edge.memory.effects.unfinished())
 
     def doubts(self) -> list[EffectUncertain]:
         """Everything of which the hub heard that nobody knows whether it arrived, in order."""
@@ -279,18 +280,17 @@ def test_a_task_and_its_change_that_were_set_aside_both_go_in_when_they_are_repl
 
 def takes_over(successor: EdgeMemory, instruction: Instruction) -> Begun:
     """Another process starts, and is about to apply an instruction."""
-    successor.take_over()
-    place, data = Place("housing-tasks", 0, 0), instruction.data
-    return successor.begin(
-        instruction.id.hex, case=instruction.partitionkey, task=data.task, kind=Kind.RAISED, place=place, at_ms=0
-    )
+    successor.effects.take_over()
+    key, case, place = instruction.id.hex, instruction.partitionkey, Place("housing-tasks", 0, 0)
+    intent = Intent(effect_key=key, case=case, task=instruction.data.task, kind=Kind.RAISED, place=place)
+    return successor.effects.begin([intent], 0)[0]
 
 
 def carries_out(successor: EdgeMemory, instruction: Instruction) -> None:
     """Another process starts, and carries an instruction out."""
     takes_over(successor, instruction)
-    if successor.effect(instruction.id.hex) is not None:
-        successor.finish(instruction.id.hex, Receipt(status=ACCEPTED, reference="00000001"), 0)
+    if successor.effects.effect(instruction.id.hex) is not None:
+        successor.effects.finish([Outcome(instruction.id.hex, Receipt(status=ACCEPTED, reference="00000001"), 0)])
 
 
 def test_a_process_that_wakes_up_where_its_successor_has_been_writes_nothing(hub: Hub, successor: EdgeMemory) -> None:
@@ -325,7 +325,7 @@ def test_a_process_that_wakes_up_behind_its_successor_takes_nothing_from_it(hub:
         hub.give(first, second)
 
     assert [effect.key for effect in hub.register.tried] == [first.id.hex]
-    successor.finish(second.id.hex, Receipt(status=ACCEPTED), 0)
+    successor.effects.finish([Outcome(second.id.hex, Receipt(status=ACCEPTED), 0)])
 
 
 def test_a_change_that_is_replayed_before_its_task_waits_again(hub: Hub) -> None:
@@ -845,8 +845,9 @@ def opaque_stops(hub: Hub) -> Callable[[], object]:
 def test_a_process_that_ended_with_an_instruction_on_its_way_leaves_it_unknown(opaque: Hub) -> None:
     first = raised()
     place = Place("housing-tasks", 0, 0)
-    opaque.edge.memory.begin(first.id.hex, case=CASE, task="check-home", kind=Kind.RAISED, place=place, at_ms=1)
-    opaque.edge.memory.send(first.id.hex, 2)
+    intent = Intent(effect_key=first.id.hex, case=CASE, task="check-home", kind=Kind.RAISED, place=place)
+    opaque.edge.memory.effects.begin([intent], 1)
+    opaque.edge.memory.effects.send(first.id.hex, 2)
 
     opaque.give(first)
 
@@ -892,7 +893,7 @@ def test_once_it_is_found_the_next_instruction_is_about_the_reference_that_a_per
         (None, None),
         ("4711", first.id.hex),
     ]
-    assert opaque.edge.memory.effect_of("4711") is not None
+    assert opaque.edge.memory.effects.effect_of("4711") is not None
 
 
 def test_what_was_never_there_is_asked_for_anew_and_the_first_stays_untouched(opaque: Hub) -> None:
@@ -963,7 +964,7 @@ def test_what_a_successor_has_said_to_be_unknown_stays_so_though_a_connector_wak
 
     def is_away() -> None:
         takes_over(successor, first)
-        successor.doubt(first.id.hex, "The process ended.", 0)
+        successor.effects.doubt(first.id.hex, "The process ended.", 0)
         raise RetryLater("The register is away.")
 
     opaque.register.before_write = [is_away]
