@@ -60,8 +60,7 @@ def _raise(
     wanted = [mapping.works_order_for(task, effect.case, settings) for effect, task in raised]
     places = _places(connection, [task for _, task in raised], settings)
     how_many = sum(isinstance(place, str) for place in places)
-    if how_many:
-        numbers = iter(ledger.next_numbers(connection, settings.first_works_order, step, how_many))
+    numbers = iter(ledger.next_numbers(connection, settings.first_works_order, step, how_many) if how_many else ())
     receipts, rows = {}, []
     for (effect, _), order, place in zip(raised, wanted, places, strict=True):
         if isinstance(place, Receipt):

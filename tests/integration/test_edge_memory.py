@@ -220,6 +220,64 @@ def test_an_instruction_is_begun_after_those_of_its_task_that_came_before_whatev
     assert len(memory.effects.unfinished()) == 4
 
 
+CASES = [f"0TJ9-4QXM-7C2K-VN{number}" for number in range(10, 13)]
+
+
+def test_a_round_of_instructions_is_begun_and_ended_each_with_what_came_before_it_in_its_own_task(
+    memory: EdgeMemory,
+) -> None:
+    first = [intent(f"a{at}", case) for at, case in enumerate(CASES[:2])]
+    memory.effects.begin(first, 1000)
+    memory.effects.finish([Outcome("a0", Receipt(status=TaskStatus.ACCEPTED, reference="1"), 2000)])
+
+    second = [intent("b0", CASES[0], kind=Kind.CHANGED), intent("a1", CASES[1]), intent("b2", CASES[2])]
+    changed, again, new = memory.effects.begin(second, 3000)
+    refused = Receipt(status=TaskStatus.REJECTED, reason="No such home")
+    receipts = [Receipt(status=TaskStatus.ACCEPTED, reference=reference) for reference in ("1", "2")]
+    rows = memory.effects.finish(
+        [Outcome("b2", refused, 4000), Outcome("b0", receipts[0], 4000), Outcome("a1", receipts[1], 5000)]
+    )
+
+    assert [row.effect_key for row in changed.earlier] == ["a0"]
+    assert (changed.was, new.was, new.earlier, again.earlier) == (None, None, (), ())
+    assert again.was is not None
+    assert again.was.perhaps_written
+    assert [(row.effect_key, row.receipt) for row in rows] == [
+        ("b2", refused),
+        ("b0", receipts[0]),
+        ("a1", receipts[1]),
+    ]
+    linked = [row and row.effect_key for row in map(memory.effects.effect_of, ("1", "2"))]
+    assert linked == ["b0", "a1"]
+    assert memory.effects.unfinished() == frozenset()
+
+
+def test_of_a_round_of_which_another_process_has_one_nothing_is_begun_ended_or_still_ours(
+    memory: EdgeMemory, database_url: str
+) -> None:
+    engine = open_engine(database_url, "universal_housing")
+    later = EdgeMemory(engine, "universal_housing").effects
+    ours = [intent(key, case) for key, case in zip("abc", CASES, strict=True)]
+    memory.effects.take_over()
+    memory.effects.begin(ours[:2], 1000)
+    later.take_over()
+    later.begin(ours[1:2], 2000)
+    receipt = Receipt(status=TaskStatus.ACCEPTED)
+
+    for act in (
+        lambda: memory.effects.begin([ours[2], ours[1]], 3000),
+        lambda: memory.effects.still_ours(["a", "b"]),
+        lambda: memory.effects.finish([Outcome("a", receipt, 3000), Outcome("b", receipt, 3000)]),
+    ):
+        with pytest.raises(RestartMe, match="taken this one's place"):
+            act()
+
+    memory.effects.still_ours(["a"])
+    assert memory.effects.effect("c") is None
+    assert memory.effects.unfinished() == {"a", "b"}
+    engine.dispose()
+
+
 def test_what_lies_aside_is_dropped_together_with_the_withdrawal_that_settles_it(memory: EdgeMemory) -> None:
     cancelled = Receipt(status=TaskStatus.CANCELLED, reason="Never sent")
     begin(memory, "a")
