@@ -104,10 +104,10 @@ class SinkRunner:
             while not self._edge.stop.is_set():
                 batch = self._receiver.poll(_POLL_S, _AT_ONCE)
                 self._look_at_membership()
-                with suppress(Stopping):
-                    self._take_all(batch)
-                self._flush()
                 if batch:
+                    with suppress(Stopping):
+                        self._take_all(batch)
+                    self._flush()
                     self._count_unfinished()
                 self._count_waiting()
         finally:
