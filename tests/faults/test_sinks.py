@@ -116,7 +116,9 @@ class Sink:
     def unfinished(self) -> int:
         """How many have begun and not ended, as the ledger has it."""
         with closing(sqlite3.connect(self.ledger, timeout=30)) as ledger:
-            return int(ledger.execute("select count(*) from effects where state = 'intent'").fetchone()[0])
+            made = ledger.execute("select 1 from sqlite_master where name = 'effects'").fetchone()
+            begun = "select count(*) from effects where state = 'intent'"
+            return int(ledger.execute(begun).fetchone()[0]) if made else 0
 
     def is_done(self, within_s: float = 300) -> None:
         """Wait until everything asked was carried out, and every ledger row has ended."""
