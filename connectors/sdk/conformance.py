@@ -56,7 +56,7 @@ from connectors.sdk.rehearsal import (
 from connectors.sdk.simulation import BackOffice
 from connectors.sdk.specimens import PERSONAL_WORDS, STRANGER, facts_for
 from schemas.facts import Facts
-from schemas.tasks import TaskStatus
+from schemas.tasks import TaskStatus, Work
 
 ENTRY_POINTS = "council_hub.connectors"
 QUIET = BackOffice(accept_s=1e9)
@@ -78,6 +78,16 @@ class ConnectorConformance(Rehearsal):
             )
         return {**settings, "password": "not-the-password"}
 
+    def effect_that_fails(self) -> Effect:
+        """Where instructions are written together: one that cannot be put into the system's words."""
+        taken = self.manifest().tasks
+        work = next((work for work in Work if work not in taken), None)
+        if work is None:
+            pytest.fail(
+                "It takes every kind of work: override effect_that_fails with an instruction that it cannot write."
+            )
+        return raise_task(work, self.manifest())
+
     def lose_the_next_answer(self, simulator: Any) -> None:
         """Class D: have the simulated system carry out the next instruction, and lose its answer."""
         pytest.fail("Override lose_the_next_answer, or exempt the check in quality.toml with a reason.")
@@ -96,9 +106,12 @@ class ConnectorConformance(Rehearsal):
         if not issubclass(cls.connector, SourceConnector):
             left_out |= _SOURCE_CHECKS
         if not issubclass(cls.connector, SinkConnector):
-            left_out |= _SINK_CHECKS | _CHECKS_OF_CLASS_D
-        elif cls.connector.effect_class is not EffectClass.D:
-            left_out |= _CHECKS_OF_CLASS_D
+            left_out |= _SINK_CHECKS | _CHECKS_OF_CLASS_D | _CHECKS_OF_TOGETHER
+        else:
+            if cls.connector.effect_class is not EffectClass.D:
+                left_out |= _CHECKS_OF_CLASS_D
+            if cls.connector.apply_together is SinkConnector.apply_together:
+                left_out |= _CHECKS_OF_TOGETHER
         for check in left_out:
             setattr(cls, check, None)
 
@@ -270,6 +283,32 @@ class ConnectorConformance(Rehearsal):
                         f"{work}: withdrawal {first.status}"
                     )
 
+    def test_instructions_written_together_have_the_receipts_of_each_by_itself_and_are_written_once(
+        self, quiet: Running
+    ) -> None:
+        effects = [raise_task(work, self.manifest(), place) for place, work in enumerate(self.manifest().tasks)]
+        before = self.effects_written(quiet.simulator)
+        with self.connected(quiet) as connector:
+            alone = connector.apply(effects[0])
+            first, again = list(connector.apply_together(effects)), list(connector.apply_together(effects))
+            each = [connector.apply(effect) for effect in effects]
+        assert first[0] == alone, "of one that was written before, it gave another receipt"
+        assert again == first, "applied together again, they gave other receipts"
+        assert each == first, "applied by itself, one that was written with others gave another receipt"
+        written = self.effects_written(quiet.simulator) - before
+        assert written == len(effects), f"{len(effects)} instructions were written {written} times"
+
+    def test_of_instructions_written_together_nothing_is_written_where_one_fails(self, quiet: Running) -> None:
+        effects = [raise_task(work, self.manifest(), place) for place, work in enumerate(self.manifest().tasks)]
+        before = self.effects_written(quiet.simulator)
+        with self.connected(quiet) as connector:
+            with pytest.raises(TranslationError):
+                connector.apply(self.effect_that_fails())
+            with pytest.raises(Exception):  # noqa: B017, PT011 - whatever it raises, each is applied by itself then
+                connector.apply_together([*effects, self.effect_that_fails()])
+        written = self.effects_written(quiet.simulator) - before
+        assert written == 0, f"one of them failed, and {written} were written"
+
     def test_an_instruction_about_nobody_who_is_known_is_answered_in_words_that_a_case_can_hold(
         self, quiet: Running
     ) -> None:
@@ -369,6 +408,12 @@ _SINK_CHECKS = frozenset(
 )
 
 
+_CHECKS_OF_TOGETHER = frozenset(
+    {
+        "test_instructions_written_together_have_the_receipts_of_each_by_itself_and_are_written_once",
+        "test_of_instructions_written_together_nothing_is_written_where_one_fails",
+    }
+)
 _CHECKS_OF_CLASS_D = frozenset({"test_an_instruction_whose_answer_is_lost_is_never_called_one_that_did_not_leave"})
 
 

@@ -5,7 +5,7 @@ Neither knows Kafka, Faust, topics or cases: a source gives records and what the
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -370,6 +370,15 @@ class SinkConnector(Connector[Settings]):
                 say what had left and what came back. An OSError counts as this.
             TranslationError: the instruction cannot be put into the system's words (an unmapped kind of work).
         """
+
+    def apply_together(self, effects: Sequence[Effect]) -> Sequence[Receipt]:
+        """Write several instructions in one transaction, all of them or none; their receipts, in their order.
+
+        Offer it where one transaction for many costs much less than one for each; only class A is asked. No two are of one case, and
+        one that was applied before gives the same receipt and writes nothing, as in `apply`. Whatever this raises, the runner goes on to
+        apply each of them by itself, which finds the one at fault.
+        """
+        raise NotImplementedError
 
     def find(self, effect: Effect) -> Receipt | None:
         """What became of an effect that may have been written: look for our reference. None: it is not there.

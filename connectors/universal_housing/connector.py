@@ -5,7 +5,7 @@ them. Works orders are written (`works_orders.py`) in one transaction with the h
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from types import MappingProxyType
@@ -216,11 +216,7 @@ class UniversalHousing(SourceConnector[Settings], SinkConnector[Settings]):
         self._see_ledger()
         for attempt in range(10):
             try:
-                with self._engine.begin() as connection:
-                    receipt = ledger.receipt_of(connection, effect.key)
-                    if receipt is None:
-                        receipt = works_orders.write(connection, effect, self.settings, step=2**attempt)
-                        ledger.remember(connection, effect.key, receipt)
+                (receipt,) = self._write([effect], step=2**attempt)
             except IntegrityError:
                 # Somebody has used the number: leap further. Or somebody has applied this effect: the ledger will say so.
                 continue
@@ -232,10 +228,27 @@ class UniversalHousing(SourceConnector[Settings], SinkConnector[Settings]):
             "uses), or a column must be filled (set works_orders.constants)."
         )
 
+    def apply_together(self, effects: Sequence[Effect]) -> Sequence[Receipt]:
+        """The same for many: each query looks for all of them, and one commit is waited for."""
+        self._see_ledger()
+        try:
+            return self._write(effects, step=1)
+        except DBAPIError as error:
+            raise _named(error) from None
+
+    def _write(self, effects: Sequence[Effect], step: int) -> list[Receipt]:
+        """What became of each, written in one transaction but for what was written before."""
+        with self._engine.begin() as connection:
+            receipts = ledger.receipts_of(connection, [effect.key for effect in effects])
+            new = [effect for effect in effects if effect.key not in receipts]
+            written = works_orders.write(connection, new, self.settings, step)
+            ledger.remember(connection, written)
+        return [(receipts | written)[effect.key] for effect in effects]
+
     def _in_doubt(self, effect: Effect, error: ConnectorError) -> Receipt:
         """The transaction broke off, perhaps after its COMMIT went out: the ledger row says whether it took place."""
         with self._database() as connection:
-            receipt = ledger.receipt_of(connection, effect.key)
+            receipt = ledger.receipts_of(connection, [effect.key]).get(effect.key)
         if receipt is None:
             raise error
         return receipt

@@ -5,6 +5,8 @@ twice, even while an earlier transaction of unknown outcome is still open. `coun
 range of the hub's own, so that nobody counts MAX + 1. README.md has the same tables as DDL for a DBA who makes them by hand.
 """
 
+from collections.abc import Collection, Mapping
+
 from sqlalchemy import (
     CHAR,
     Column,
@@ -56,37 +58,46 @@ def make(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
-def receipt_of(connection: Connection, effect_key: str) -> Receipt | None:
-    """What became of an instruction, or None where it was never applied."""
-    row = connection.execute(
-        select(effects.c.status, effects.c.wo_ref, effects.c.reason).where(effects.c.effect_key == effect_key)
-    ).one_or_none()
-    return row and Receipt(status=TaskStatus(row.status), reference=row.wo_ref, reason=row.reason)
-
-
-def remember(connection: Connection, effect_key: str, receipt: Receipt) -> None:
-    """Write what became of an instruction.
-
-    Raises:
-        sqlalchemy.exc.IntegrityError: another transaction has written it.
-    """
-    connection.execute(
-        insert(effects).values(
-            effect_key=effect_key, status=receipt.status, wo_ref=receipt.reference, reason=receipt.reason
+def receipts_of(connection: Connection, effect_keys: Collection[str]) -> dict[str, Receipt]:
+    """What became of instructions, by effect key; those that were never applied are left out."""
+    rows = connection.execute(
+        select(effects.c.effect_key, effects.c.status, effects.c.wo_ref, effects.c.reason).where(
+            effects.c.effect_key.in_(effect_keys)
         )
     )
+    return {
+        row.effect_key: Receipt(status=TaskStatus(row.status), reference=row.wo_ref, reason=row.reason) for row in rows
+    }
 
 
-def next_number(connection: Connection, first: int, step: int) -> int:
-    """The next works order number; its row stays locked until the transaction ends, so no two are alike.
+def remember(connection: Connection, receipts: Mapping[str, Receipt]) -> None:
+    """Write what became of instructions, by effect key.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: another transaction has written one of them.
+    """
+    if receipts:
+        connection.execute(
+            insert(effects),
+            [
+                {"effect_key": key, "status": receipt.status, "wo_ref": receipt.reference, "reason": receipt.reason}
+                for key, receipt in receipts.items()
+            ],
+        )
+
+
+def next_numbers(connection: Connection, first: int, step: int, how_many: int) -> range:
+    """The next works order numbers; their row stays locked until the transaction ends, so no two are alike.
 
     Args:
-        connection: in the transaction that writes the works order.
+        connection: in the transaction that writes the works orders.
         first: the range begins here.
         step: 1, or more to leap over numbers that somebody else has used.
+        how_many: as many as there are orders.
     """
-    ours = numbers.c.name == _WORKS_ORDER
-    moved = connection.execute(update(numbers).where(ours).values(last_number=numbers.c.last_number + step))
+    ours, leap = numbers.c.name == _WORKS_ORDER, step + how_many - 1
+    moved = connection.execute(update(numbers).where(ours).values(last_number=numbers.c.last_number + leap))
     if moved.rowcount == 0:
-        connection.execute(insert(numbers).values(name=_WORKS_ORDER, last_number=first + step - 1))
-    return int(connection.execute(select(numbers.c.last_number).where(ours)).scalar_one())
+        connection.execute(insert(numbers).values(name=_WORKS_ORDER, last_number=first + leap - 1))
+    last = int(connection.execute(select(numbers.c.last_number).where(ours)).scalar_one())
+    return range(last - how_many + 1, last + 1)

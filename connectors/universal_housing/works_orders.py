@@ -1,4 +1,7 @@
-"""Writes one instruction as a works order, inside the transaction that `connector.py` opens and commits."""
+"""Writes instructions as works orders, inside the transaction that `connector.py` opens and commits."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -10,6 +13,8 @@ from schemas.tasks import Task, TaskChanged, TaskRaised, TaskStatus
 
 _UPRN_WIDTH = 16
 """Widest UPRN column seen; a UPRN may be zero-filled to any width up to it."""
+_UPRNS_AT_ONCE = 50
+"""Looked for by one query: each is written in a dozen ways, and SQL Server takes 2,100 parameters."""
 
 
 class WorksOrdersSettings(Meanings):
@@ -25,22 +30,93 @@ class WorksOrdersSettings(Meanings):
     """First works order number of the range that is the hub's own; eight digits."""
 
 
-def write(connection: Connection, effect: Effect, settings: WorksOrdersSettings, step: int) -> Receipt:
-    """Write an instruction, and say what became of it.
+def write(
+    connection: Connection, effects: Sequence[Effect], settings: WorksOrdersSettings, step: int
+) -> dict[str, Receipt]:
+    """Write instructions, and say what became of each, by effect key.
 
     Args:
         connection: in a transaction.
-        effect: what to write.
+        effects: what to write, each about another works order.
         settings: tables and codes.
         step: leap in works order numbers; more than 1 after one was found in use.
 
     Raises:
         UnmappedCode: there is no code for this kind of work.
-        sqlalchemy.exc.IntegrityError: the number is in use.
+        sqlalchemy.exc.IntegrityError: a number is in use.
     """
+    raised = [(effect, said.data) for effect in effects if isinstance(said := effect.instruction, TaskRaised)]
+    receipts = _raise(connection, raised, settings, step)
+    for effect in effects:
+        if not isinstance(effect.instruction, TaskRaised):
+            receipts[effect.key] = _change(connection, effect, settings)
+    return receipts
+
+
+def _raise(
+    connection: Connection, raised: Sequence[tuple[Effect, Task]], settings: WorksOrdersSettings, step: int
+) -> dict[str, Receipt]:
+    orders, now = settings.works_orders, settings.now()
+    wanted = [mapping.works_order_for(task, effect.case, settings) for effect, task in raised]
+    places = _places(connection, [task for _, task in raised], settings)
+    how_many = sum(isinstance(place, str) for place in places)
+    numbers = iter(ledger.next_numbers(connection, settings.first_works_order, step, how_many) if how_many else ())
+    receipts, rows = {}, []
+    for (effect, _), order, place in zip(raised, wanted, places, strict=True):
+        if isinstance(place, Receipt):
+            receipts[effect.key] = place
+            continue
+        number = f"{next(numbers):08d}"
+        order |= {"order": number, "property_ref": place, "hub_ref": effect.key, "completed": mapping.NO_DATE}
+        order |= {"status": settings.status.code(OrderStatus.RAISED), "created": now, "stamp": now}
+        rows.append({**orders.values(order), **orders.constants})
+        receipts[effect.key] = Receipt(status=TaskStatus.ACCEPTED, reference=number)
+    if rows:
+        connection.execute(insert(orders.clause), rows)
+    return receipts
+
+
+def _places(connection: Connection, tasks: Sequence[Task], settings: WorksOrdersSettings) -> list[str | Receipt]:
+    """The reference of the property that each work is at, or the refusal because there is not exactly one."""
+    open_tasks = [task for task in tasks if not task.facts.protected_address]
+    uprns = {uprn for task in open_tasks if (uprn := mapping.uprn_of(task)) is not None}
+    homes = _homes(connection, sorted(uprns), settings.property)
+    return [_place(connection, task, homes, settings.tenancies) for task in tasks]
+
+
+def _place(
+    connection: Connection, task: Task, homes: Mapping[str, Sequence[str]], tenancies: TenanciesTable
+) -> str | Receipt:
+    uprn, tenancy = mapping.uprn_of(task), task.facts.tenancy_ref
+    if task.facts.protected_address:
+        return _refused("the address is protected: order this work by hand")
+    if uprn is not None:
+        found, what = homes.get(uprn, ()), "property with that UPRN"
+    elif tenancy is not None:
+        query = select(tenancies["property_ref"]).where(tenancies["tenancy_ref"] == tenancy).limit(2)
+        found, what = connection.scalars(query).all(), "tenancy with that reference"
+    else:
+        return _refused("neither UPRN nor tenancy reference was given")
+    if len(found) != 1:
+        return _refused(f"{'more than one' if found else 'no'} {what}")
+    return str(found[0]).strip()
+
+
+def _homes(connection: Connection, uprns: Sequence[str], homes: PropertyTable) -> Mapping[str, list[str]]:
+    """The references of the properties with each UPRN, which may be zero-filled to any width."""
+    found: dict[str, list[str]] = defaultdict(list)
+    uprn = func.trim(homes["uprn"])
+    for begin in range(0, len(uprns), _UPRNS_AT_ONCE):
+        some = uprns[begin : begin + _UPRNS_AT_ONCE]
+        written = {each.zfill(width): each for each in some for width in range(len(each), _UPRN_WIDTH + 1)}
+        query = select(homes["property_ref"], uprn).where(uprn.in_(written), homes.counted())
+        for place, as_written in connection.execute(query):
+            found[written[as_written]].append(place)
+    return found
+
+
+def _change(connection: Connection, effect: Effect, settings: WorksOrdersSettings) -> Receipt:
     instruction = effect.instruction
-    if isinstance(instruction, TaskRaised):
-        return _raise(connection, effect, instruction.data, settings, step)
     if isinstance(instruction, TaskChanged):
         changed = mapping.what_may_change(instruction.data, effect.case, settings)
         return _amend(connection, effect, changed, TaskStatus.ACCEPTED, settings)
@@ -49,40 +125,6 @@ def write(connection: Connection, effect: Effect, settings: WorksOrdersSettings,
         "reason": settings.reason.code(mapping.WITHDRAWN),
     }
     return _amend(connection, effect, cancelled, TaskStatus.CANCELLED, settings)
-
-
-def _raise(connection: Connection, effect: Effect, task: Task, settings: WorksOrdersSettings, step: int) -> Receipt:
-    wanted = mapping.works_order_for(task, effect.case, settings)
-    found = _place(connection, task, settings)
-    if isinstance(found, Receipt):
-        return found
-    number, now = f"{ledger.next_number(connection, settings.first_works_order, step):08d}", settings.now()
-    wanted |= {"order": number, "property_ref": found, "hub_ref": effect.key, "completed": mapping.NO_DATE}
-    wanted |= {"status": settings.status.code(OrderStatus.RAISED), "created": now, "stamp": now}
-    orders = settings.works_orders
-    connection.execute(insert(orders.clause).values({**orders.values(wanted), **orders.constants}))
-    return Receipt(status=TaskStatus.ACCEPTED, reference=number)
-
-
-def _place(connection: Connection, task: Task, settings: WorksOrdersSettings) -> str | Receipt:
-    """The reference of the property the work is at, or the refusal because there is not exactly one."""
-    homes, tenancies = settings.property, settings.tenancies
-    uprn, tenancy = mapping.uprn_of(task), task.facts.tenancy_ref
-    if task.facts.protected_address:
-        return _refused("the address is protected: order this work by hand")
-    if uprn is not None:
-        written = [uprn.zfill(width) for width in range(len(uprn), _UPRN_WIDTH + 1)]
-        query = select(homes["property_ref"]).where(func.trim(homes["uprn"]).in_(written), homes.counted())
-        what = "property with that UPRN"
-    elif tenancy is not None:
-        query = select(tenancies["property_ref"]).where(tenancies["tenancy_ref"] == tenancy)
-        what = "tenancy with that reference"
-    else:
-        return _refused("neither UPRN nor tenancy reference was given")
-    found = connection.scalars(query.limit(2)).all()
-    if len(found) != 1:
-        return _refused(f"{'more than one' if found else 'no'} {what}")
-    return str(found[0]).strip()
 
 
 def _amend(

@@ -1,14 +1,23 @@
 """Applies an instruction to a system of class A, B or C, as often as it takes: there a second try writes nothing twice.
 
 For classes A and C that is so by itself, and nothing but a receipt ends their doubt. For class B one that may have been written is looked
-for first.
+for first. Class A may offer to write several in one transaction; whatever fails in that, each is then written by itself.
 """
 
-from connectors.sdk.contract import Effect, Receipt
-from connectors.sdk.errors import ConfigurationError, ContractBroken, OutcomeUnknown, RetryLater, TranslationError
+from collections.abc import Sequence
+
+from connectors.sdk.contract import Effect, EffectClass, Receipt
+from connectors.sdk.errors import (
+    ConfigurationError,
+    ConnectorError,
+    ContractBroken,
+    OutcomeUnknown,
+    RetryLater,
+    TranslationError,
+)
 from hub.edge.condition import Backoff
+from hub.edge.effects import EffectLedger
 from hub.edge.legacy import LegacySystem, receipt_of
-from hub.edge.memory import EdgeMemory
 
 _GIVE_UP_AT_MOST = 3
 """Instructions in a row that are set aside for a defect of the connector. A fourth says that it is the connector, and none of them."""
@@ -22,13 +31,14 @@ class ApplyAgain:
     """Applies instructions, each until there is a receipt.
 
     Args:
-        memory: the ledger.
+        ledger: says whose an instruction is.
         system: the legacy system.
-        looks: whether what may have been written is looked for (class B).
+        effect_class: what it allows: A may be asked to write several together, B has what may have been written looked for.
     """
 
-    def __init__(self, memory: EdgeMemory, system: LegacySystem, *, looks: bool = False) -> None:
-        self._memory, self._system, self._looks = memory, system, looks
+    def __init__(self, ledger: EffectLedger, system: LegacySystem, effect_class: EffectClass | None) -> None:
+        self._ledger, self._system = ledger, system
+        self._together, self._looks = effect_class is EffectClass.A, effect_class is EffectClass.B
         self._given_up = 0
         """How many instructions were set aside for a defect of the connector since it last gave a receipt."""
 
@@ -52,7 +62,7 @@ class ApplyAgain:
             looking = in_doubt and self._looks
             if not looking:
                 # A process that was frozen may wake up here, where its successor has been, or is about to write.
-                self._memory.still_ours(effect.key)
+                self._ledger.still_ours([effect.key])
             backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
             try:
                 answer = connector.find(effect) if looking else connector.apply(effect)
@@ -79,6 +89,35 @@ class ApplyAgain:
             else:
                 self._given_up = 0
                 return receipt
+
+    def takes_together(self, effects: Sequence[Effect]) -> bool:
+        """Whether these may be written in one transaction, as far as is known: a connector need not offer that."""
+        return self._together and len(effects) > 1
+
+    def together(self, effects: Sequence[Effect]) -> Sequence[Receipt] | None:
+        """The receipts of instructions that were written in one transaction; None where each has to be applied by itself.
+
+        Args:
+            effects: the instructions, each of another case, that may be taken together.
+
+        Raises:
+            RestartMe: another process has one in hand, or has carried it out.
+        """
+        connector = self._system.connector()
+        self._ledger.still_ours([effect.key for effect in effects])
+        try:
+            answers = connector.apply_together(effects)
+            receipts = [receipt_of(answer) for _, answer in zip(effects, answers, strict=True)]
+        except NotImplementedError:
+            self._together = False
+            return None
+        except ConnectorError:
+            return None  # applied by itself, each says whether it is the one, and what to do about it
+        except Exception as error:  # noqa: BLE001 - whatever it is, they are not lost: the ledger knows them, and so may the system
+            self._system.let_go(error)
+            return None
+        self._given_up = 0
+        return receipts
 
     def _fails(self, error: Exception, before: bool, backoff: Backoff) -> bool:
         """A connector failed. Whether it wrote before, only a look-up or a receipt can tell; of a new one, for this one may be spoilt.

@@ -38,16 +38,16 @@ class Aside:
             )
             connection.execute(insert(set_aside).values(connector=self._connector, at_ms=at_ms, number=number))
 
-    def parking(self, topic: str, partition: int) -> Parking:
-        """What lies among the dead letters of one partition."""
-        query = select(parked.c.case_ref, parked.c.first_offset).where(
-            parked.c.connector == self._connector, parked.c.topic == topic, parked.c.part == partition
+    def parking(self, topic: str) -> dict[int, Parking]:
+        """What lies among the dead letters of a topic, by partition; those of which nothing does are left out."""
+        query = select(parked.c.part, parked.c.case_ref, parked.c.first_offset).where(
+            parked.c.connector == self._connector, parked.c.topic == topic
         )
-        lying: dict[str, list[int]] = {}
+        lying: dict[int, dict[str, list[int]]] = {}
         with self._engine.connect() as connection:
-            for case, first in connection.execute(query):
-                lying.setdefault(case, []).append(first)
-        return Parking.of(lying)
+            for partition, case, first in connection.execute(query):
+                lying.setdefault(partition, {}).setdefault(case, []).append(first)
+        return {partition: Parking.of(cases) for partition, cases in lying.items()}
 
     def keep(self, topic: str, partition: int, parking: Parking) -> None:
         """Write what has changed since it was read or kept."""

@@ -32,10 +32,27 @@ A raise begins anew: what was raised and withdrawn before is another record of t
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from hub.edge.ledger import EffectRow, Kind, State
 
 _NOTHING_THERE = {State.ASIDE, State.REJECTED, State.NOT_APPLIED, State.SUPERSEDED}
+
+
+class Move(StrEnum):
+    """What is done about an instruction."""
+
+    REPORT = "report"
+    """Nothing: say again what is known."""
+    DOUBT = "doubt"
+    """It left, and nobody knows more: it is unknown."""
+    SUPERSEDE = "supersede"
+    """Nothing, for it came behind one that is unknown."""
+    SETTLE = "settle"
+    """It is settled here, and what it withdraws is dropped."""
+    WAIT = "wait"
+    """It lies among the dead letters until those before it have ended."""
+    APPLY = "apply"
 
 
 @dataclass(frozen=True)
@@ -86,3 +103,19 @@ class History:
         return next(
             (row.reference for row in reversed(self.about) if row.reference and row.kind is not Kind.WITHDRAWN), None
         )
+
+    def move(self, was: EffectRow | None) -> Move:
+        """What is done about the instruction whose history this is.
+
+        Args:
+            was: its row; None where it is new.
+        """
+        if was is not None and (not was.open or was.state is State.UNKNOWN):
+            return Move.REPORT
+        if was is not None and was.state is State.SENT:
+            return Move.DOUBT
+        if self.waits_for_a_person:
+            return Move.SUPERSEDE
+        if self.open:
+            return Move.SETTLE if self.never_sent else Move.WAIT
+        return Move.APPLY

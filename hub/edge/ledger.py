@@ -1,4 +1,4 @@
-"""A row of a connector's effect ledger: one instruction, and how far it has come. What that allows is in `history.py`."""
+"""What a connector's effect ledger holds: a row for each instruction, and how far it has come. Kept by `effects.py`."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from connectors.sdk.contract import Receipt
+from hub.edge.messages import Place
 from schemas.tasks import TaskStatus
 
 
@@ -81,6 +82,46 @@ class EffectRow:
     def open(self) -> bool:
         """Whether nobody knows what the legacy system makes of it."""
         return self.perhaps_written or self.state is State.ASIDE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """An instruction that somebody is about to apply, as the ledger is to know it.
+
+    Attributes:
+        effect_key: id of the instruction.
+        case: the case reference.
+        task: name of the task.
+        kind: what it asks.
+        place: where it stands.
+        raising: which raising of the task it is about.
+        revision: which instruction about that it is.
+    """
+
+    effect_key: str
+    case: str
+    task: str
+    kind: Kind
+    place: Place
+    raising: int = 1
+    revision: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an instruction.
+
+    Attributes:
+        effect_key: the instruction.
+        receipt: what the legacy system made of it.
+        at_ms: when that was known.
+        dropped: effect keys of those that lie aside and are settled with it, for it withdraws them.
+    """
+
+    effect_key: str
+    receipt: Receipt
+    at_ms: int
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 from connectors.sdk.contract import Effect, Receipt, SinkConnector
 from connectors.sdk.errors import ConfigurationError, ConnectorError, ContractBroken, RetryLater, TranslationError
 from hub.edge.condition import Backoff
+from hub.edge.effects import EffectLedger
 from hub.edge.legacy import LegacySystem, now_ms, receipt_of
-from hub.edge.memory import EdgeMemory
 from hub.failpoints import Failpoint, reach
 
 IN_A_ROW_AT_MOST = 3
@@ -27,12 +27,12 @@ class ApplyOnce:
     """Applies instructions, each at most once.
 
     Args:
-        memory: the ledger.
+        ledger: what is noted before and after.
         system: the legacy system.
     """
 
-    def __init__(self, memory: EdgeMemory, system: LegacySystem) -> None:
-        self._memory, self._system = memory, system
+    def __init__(self, ledger: EffectLedger, system: LegacySystem) -> None:
+        self._ledger, self._system = ledger, system
         self._in_a_row: int | None = None
         """How many since the last answer; None until the ledger has told."""
 
@@ -51,7 +51,7 @@ class ApplyOnce:
         """
         assert not in_doubt
         if self._in_a_row is None:
-            self._in_a_row = self._memory.unanswered()
+            self._in_a_row = self._ledger.unanswered()
         if self._in_a_row >= IN_A_ROW_AT_MOST:
             self._system.rest(
                 f"Of the last {self._in_a_row} instructions nobody knows whether they arrived. Ask there what it has, and settle them "
@@ -61,15 +61,15 @@ class ApplyOnce:
         while True:
             connector = self._answering() if self._in_a_row else self._system.connector()
             backoff = backoff or Backoff(connector.settings.retry_after_s, connector.settings.retry_at_most_s)
-            self._memory.send(effect.key, now_ms())
+            self._ledger.send(effect.key, now_ms())
             reach(Failpoint.SINK_SENT)
             try:
                 receipt = receipt_of(connector.apply(effect))
             except RetryLater as error:
-                self._memory.not_sent(effect.key)
+                self._ledger.not_sent(effect.key)
                 self._system.away(str(error), backoff.next())
             except (TranslationError, ConfigurationError):
-                self._memory.not_sent(effect.key)
+                self._ledger.not_sent(effect.key)
                 raise
             except Exception as error:
                 self._in_a_row += 1

@@ -25,13 +25,13 @@ class Sidings:
         self, edge: Edge, dead_letters: str, say: Callable[[Outgoing], None], wait: Callable[[float], None]
     ) -> None:
         self._edge, self._dead_letters, self._say, self._wait = edge, dead_letters, say, wait
-        self._parking: dict[int, Parking] = {}
+        self._parking: dict[int, Parking] | None = None
         """What lies among the dead letters, by partition; read anew with every batch."""
         self._log = structlog.get_logger().bind(connector=edge.speaker.connector)
 
     def look_again(self) -> None:
         """Forget what was read: others may have changed it."""
-        self._parking.clear()
+        self._parking = None
 
     def waits_for(self, record: Incoming, case: str) -> int | None:
         """The first offset of the record that one has to wait for; None where it may be applied."""
@@ -86,9 +86,9 @@ class Sidings:
         self._edge.conditions.well(PART)
 
     def _lying(self, place: Place) -> Parking:
-        if place.partition not in self._parking:
-            self._parking[place.partition] = self._edge.aside.parking(place.topic, place.partition)
-        return self._parking[place.partition]
+        if self._parking is None:
+            self._parking = self._edge.aside.parking(place.topic)
+        return self._parking.setdefault(place.partition, Parking())
 
 
 def _first(record: Incoming) -> int:

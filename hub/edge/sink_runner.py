@@ -8,51 +8,49 @@ dead letters (`hub.dead_letters.parking`). The ledger's history cannot know of i
 A system that keeps nothing of ours and cannot be searched is another matter (class D, `once.py`): there an instruction may end unknown,
 and its case hears that instead of a receipt.
 
-Instructions are taken in the order of their partition. While the legacy system is away the one in hand is tried again and again, and the
-group is shown that this member lives.
+Instructions are taken in the order of their partition, in rounds (`rounds.py`) that are carried out as one (`carrier.py`); for class D a
+round is one instruction. While the legacy system is away what is in hand is tried again and again, and the group is shown that this member
+lives.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
-from connectors.sdk.contract import Effect, EffectClass, Instruction, Receipt, SinkConnector
-from connectors.sdk.errors import TranslationError
+from connectors.sdk.contract import EffectClass, Instruction, Receipt, SinkConnector
 from connectors.sdk.manifest import Manifest
 from hub.dead_letters import parking
-from hub.dead_letters.parking import PARKED, WAITS_FOR_EARLIER
-from hub.edge.again import ApplyAgain, PerhapsWritten
+from hub.dead_letters.parking import PARKED
+from hub.edge.carrier import Carrier
 from hub.edge.choice import PART
-from hub.edge.history import History
 from hub.edge.kafka import Receiver
-from hub.edge.ledger import EffectRow, State
-from hub.edge.legacy import LegacySystem, now_ms
+from hub.edge.ledger import State
+from hub.edge.legacy import LegacySystem
 from hub.edge.messages import Incoming, Outgoing, Place
-from hub.edge.once import ApplyOnce, Unknown
 from hub.edge.reach import Reach
+from hub.edge.rounds import Pace, Turn, rounds
 from hub.edge.sidings import Sidings
 from hub.edge.source_runner import Edge
-from hub.edge.wrapping import KINDS, doubt, report
 from hub.errors import RestartMe
 from hub.failpoints import Failpoint, reach
 from schemas.effects import TaskSettled
-from schemas.envelope import Event
-from schemas.tasks import TaskStatus, TaskWithdrawn
-from schemas.topics import CASE_EVENTS, TASKS, UnreadableEvent
+from schemas.topics import TASKS, UnreadableEvent
 
-_AT_ONCE = 50
+_AT_ONCE = 500
+"""Records of a poll."""
+_IN_A_ROUND = 200
+"""Instructions, where the legacy system is quick."""
+_ROUND_S = 0.5
+"""A round lasts no longer where that can be helped: until it ends, whatever reads the system waits for what it may be writing."""
 _POLL_S = 0.5
-_SHOW_LIFE_S = 3.0
+_SHOW_LIFE_S = 1.0
+"""No report waits longer for others, and the group is shown that this member lives."""
 _COUNT_EVERY_S = 5.0
 _WITHOUT_PARTITIONS_S = 45.0
 """kafka-python 3.0.12 has been seen to join, to be told to join again, and to say nothing more: a group of one, and nobody in it."""
-_ENDED_BEFORE_AN_ANSWER = (
-    "The connector's process ended after it was sent, or just before that, and before an answer came."
-)
-_NEVER_SENT = Receipt(status=TaskStatus.CANCELLED, reason="It was withdrawn before it reached the department's system.")
 
 
 class Stopping(Exception):
@@ -73,20 +71,25 @@ class SinkRunner:
         self, edge: Edge, manifest: Manifest, receiver: Receiver, connect: Callable[[], SinkConnector[Any]]
     ) -> None:
         self._edge, self._manifest, self._receiver = edge, manifest, receiver
+        self._ledger = edge.memory.effects
         self._reach = Reach(connect, edge.speaker.connector)
         self._topic = TASKS[manifest.department]
-        self._assigned_at = time.monotonic()
+        self._assigned_at = self._shown_at = time.monotonic()
         self._counted_at = 0.0
         self._outgoing: list[Outgoing] = []
         self._done: dict[tuple[str, int], Place] = {}
         self._sidings = Sidings(edge, self._topic.dead_letters, self._outgoing.append, self._wait)
-        self._system = LegacySystem(self._reach, edge.conditions, PART, self._wait)
-        self._once = manifest.effect_class is EffectClass.D
-        self._applies = (
-            ApplyOnce(edge.memory, self._system)
-            if self._once
-            else ApplyAgain(edge.memory, self._system, looks=manifest.effect_class is EffectClass.B)
+        self._carrier = Carrier(
+            edge,
+            manifest,
+            LegacySystem(self._reach, edge.conditions, PART, self._wait),
+            self._sidings,
+            say=self._outgoing.append,
+            is_done=self._is_done,
+            goes_on=self._goes_on,
         )
+        self._once = manifest.effect_class is EffectClass.D
+        self._pace = Pace(1 if self._once else _IN_A_ROUND, _ROUND_S)
         self._log = structlog.get_logger().bind(connector=edge.speaker.connector)
 
     def run(self) -> None:
@@ -97,14 +100,14 @@ class SinkRunner:
             ConfigurationError: the legacy system says that the settings are wrong.
         """
         try:
-            self._edge.memory.take_over()
+            self._ledger.take_over()
             while not self._edge.stop.is_set():
                 batch = self._receiver.poll(_POLL_S, _AT_ONCE)
                 self._look_at_membership()
-                with suppress(Stopping):
-                    self._take_all(batch)
-                self._flush()
                 if batch:
+                    with suppress(Stopping):
+                        self._take_all(batch)
+                    self._flush()
                     self._count_unfinished()
                 self._count_waiting()
         finally:
@@ -137,50 +140,90 @@ class SinkRunner:
             self._done = {}
 
     def _take_all(self, batch: list[Incoming]) -> None:
-        """A slow legacy system keeps neither what is done from being reported nor the group from seeing that this member lives."""
-        shown = time.monotonic()
+        self._shown_at = time.monotonic()
         self._sidings.look_again()
-        for record in batch:
-            self._take(record)
-            if time.monotonic() - shown >= _SHOW_LIFE_S:
-                self._flush()
-                self._receiver.stay()
-                self._count_waiting()
-                shown = time.monotonic()
-
-    def _take(self, record: Incoming) -> None:
-        """One record of the topic, to its end."""
-        if self._edge.stop.is_set():
-            raise Stopping
-        place = record.place
-        if (place.topic, place.partition) not in self._receiver.assigned():
-            return  # taken away while an earlier one waited; its new owner reads it again
-        try:
-            event = self._topic.decode(record.value, record.key)
-        except UnreadableEvent as error:
-            self._sidings.park(record, error.code, str(error))
-        else:
-            self._take_in_turn(record, event)
-        self._done[place.topic, place.partition] = place
-
-    def _take_in_turn(self, record: Incoming, event: Event) -> None:
-        """One event of the topic, unless an earlier record of its case could not be read: then it waits for that one."""
-        place, case = record.place, event.partitionkey
-        if isinstance(event, Instruction | TaskSettled) and event.data.work in self._manifest.tasks:
-            if (waits_for := self._sidings.waits_for(record, case)) is not None:
-                self._sidings.park(record, PARKED, parking.reason(place.topic, place.partition, waits_for))
-                return
-            if isinstance(event, TaskSettled):
-                self._hear(event)
+        for together in rounds(map(self._turn, batch), self._is_alone, lambda: self._pace.room):
+            if self._edge.stop.is_set():
+                raise Stopping
+            self._show_life()
+            if self._is_alone(together[0]):
+                self._take(together[0])
             else:
-                self._settle(record, event)
+                self._carry_out(together)
+
+    def _turn(self, record: Incoming) -> Turn:
+        try:
+            return Turn(record, self._topic.decode(record.value, record.key))
+        except UnreadableEvent as error:
+            return Turn(record, error)
+
+    def _is_alone(self, turn: Turn) -> bool:
+        """Whether a record is no instruction for this connector, or one that has to wait for a record which could not be read."""
+        if not isinstance(turn.said, Instruction) or turn.said.data.work not in self._manifest.tasks:
+            return True
+        return self._sidings.waits_for(turn.record, turn.said.partitionkey) is not None
+
+    def _carry_out(self, together: Sequence[Turn]) -> None:
+        """Instructions for this connector, to their end."""
+        began = time.monotonic()
+        calls = [(turn.record, cast("Instruction", turn.said)) for turn in together if self._is_ours(turn.record)]
+        if calls:
+            self._carrier.carry_out(calls)
+            self._pace.took(len(calls), time.monotonic() - began)
+
+    def _take(self, turn: Turn) -> None:
+        """One other record of the topic, to its end."""
+        if not self._is_ours(turn.record):
+            return
+        record, said = turn.record, turn.said
+        if isinstance(said, UnreadableEvent):
+            self._sidings.park(record, said.code, str(said))
+        elif isinstance(said, Instruction | TaskSettled) and said.data.work in self._manifest.tasks:
+            waits_for = self._sidings.waits_for(record, said.partitionkey)
+            if waits_for is not None:
+                place = record.place
+                self._sidings.park(record, PARKED, parking.reason(place.topic, place.partition, waits_for))
+            elif isinstance(said, TaskSettled):
+                self._hear(said)
+                self._sidings.settle(record, said.partitionkey)
+        else:
+            self._sidings.settle(record, said.partitionkey)
+        self._done[record.place.topic, record.place.partition] = record.place
+
+    def _is_ours(self, record: Incoming) -> bool:
+        """Whether it was not taken away while an earlier one waited: its new owner reads it again."""
+        return (record.place.topic, record.place.partition) in self._receiver.assigned()
+
+    def _is_done(self, record: Incoming, case: str) -> None:
         self._sidings.settle(record, case)
+        self._done[record.place.topic, record.place.partition] = record.place
+
+    def _goes_on(self, record: Incoming) -> bool:
+        """Whether the next instruction of a round is to be carried out; a slow one before it keeps no report back.
+
+        Raises:
+            Stopping: the round has lasted long, and the process stops.
+        """
+        if self._show_life() and self._edge.stop.is_set():
+            raise Stopping
+        return self._is_ours(record)
+
+    def _show_life(self) -> bool:
+        """Every now and then, report what is done and show the group that this member lives; whether it was time to."""
+        if time.monotonic() - self._shown_at < _SHOW_LIFE_S:
+            return False
+        self._carrier.end()
+        self._flush()
+        self._receiver.stay()
+        self._count_waiting()
+        self._shown_at = time.monotonic()
+        return True
 
     def _hear(self, settled: TaskSettled) -> None:
         """A person found out what became of an instruction that was unknown: the ledger says so too."""
         data = settled.data
         receipt = None if data.status is None else Receipt(status=data.status, reference=_storable(data.reference))
-        if self._edge.memory.settle(data.effect.hex, receipt, round(settled.effectiveat.timestamp() * 1000)):
+        if self._ledger.settle(data.effect.hex, receipt, round(settled.effectiveat.timestamp() * 1000)):
             self._log.info(
                 "unknown effect settled",
                 case=settled.partitionkey,
@@ -189,93 +232,13 @@ class SinkRunner:
                 outcome=str(data.status or State.NOT_APPLIED),
             )
 
-    def _settle(self, record: Incoming, event: Instruction) -> None:
-        """One instruction for this connector: apply it unless that has been done, and report."""
-        memory, case, task, kind = self._edge.memory, event.partitionkey, event.data.task, KINDS[type(event)]
-        key, began = event.id.hex, time.monotonic()
-        reach(Failpoint.SINK_TAKEN)
-        begun = memory.begin(
-            key,
-            case=case,
-            task=task,
-            kind=kind,
-            place=record.place,
-            at_ms=now_ms(),
-            raising=event.data.raising,
-            revision=event.data.revision,
-        )
-        history, row, outcome = History(kind, begun.earlier), begun.was, "repeated"
-        if row is None or row.open:
-            try:
-                row = self._carry_out(event, history, row)
-            except TranslationError as error:
-                memory.set_aside(key, perhaps_written=isinstance(error, PerhapsWritten))
-                self._sidings.set_aside(record, error.code, f"{self._edge.speaker.connector}: {error}")
-                return
-            outcome = str(row.status or row.state)
-        reach(Failpoint.SINK_FINISHED)
-        self._report(event, row)
-        self._edge.metrics.effects.labels(outcome).inc()
-        self._edge.metrics.apply.observe(time.monotonic() - began)
-        self._log.info(
-            "task applied",
-            case=case,
-            task=task,
-            kind=kind,
-            event_id=str(event.id),
-            outcome=outcome,
-            took_ms=round((time.monotonic() - began) * 1000),
-        )
-
-    def _carry_out(self, event: Instruction, history: History, was: EffectRow | None) -> EffectRow:
-        """Apply an instruction, or settle it here; its row as it ended, or stays until a person has found out.
-
-        Raises:
-            TranslationError: it cannot be put into the system's words, or waits for an earlier one that could not; it was not written.
-            PerhapsWritten: the same, of one that may have been.
-        """
-        memory, key = self._edge.memory, event.id.hex
-        if was is not None and was.state is State.UNKNOWN:
-            return was
-        if was is not None and was.state is State.SENT:
-            return memory.doubt(key, _ENDED_BEFORE_AN_ANSWER, now_ms())
-        if history.waits_for_a_person:
-            return memory.supersede(key)
-        in_doubt = not self._once and was is not None and was.perhaps_written
-        if history.open and history.never_sent:
-            dropped = [row.effect_key for row in history.open]
-            return memory.finish(key, _NEVER_SENT, now_ms(), dropped)
-        if history.open:
-            raise (PerhapsWritten if in_doubt else TranslationError)(
-                "an earlier instruction of this task lies among the dead letters. Replay that one first.",
-                code=WAITS_FOR_EARLIER,
-            )
-        effect = Effect(
-            key=key,
-            case=event.partitionkey,
-            instruction=event,
-            earlier=history.reference,
-            raised_as=history.raised_as,
-        )
-        reach(Failpoint.SINK_INTENDED)
-        try:
-            receipt = self._applies(effect, in_doubt)
-        except Unknown as unknown:
-            reach(Failpoint.SINK_WRITTEN)
-            self._log.error(
-                "nobody knows whether it arrived; a person has to ask", event_id=str(event.id), reason=str(unknown)
-            )
-            return memory.doubt(key, str(unknown), now_ms())
-        self._system.well()
-        reach(Failpoint.SINK_WRITTEN)
-        return memory.finish(key, receipt, now_ms())
-
     def _wait(self, wait_s: float) -> None:
         """Wait with what is in hand, report what is done, and show the group that this member lives.
 
         Raises:
             Stopping: the process stops.
         """
+        self._carrier.end()
         self._flush()
         self._count_unfinished()
         self._count_waiting()
@@ -286,13 +249,13 @@ class SinkRunner:
             self._receiver.stay()
             self._count_waiting()
         self._receiver.stay()
-        self._assigned_at = time.monotonic()  # the silence that is looked for begins after this one
+        self._shown_at = self._assigned_at = time.monotonic()  # the silence that is looked for begins after this one
 
     def _count_unfinished(self) -> None:
-        unfinished = len(self._edge.memory.unfinished())
+        unfinished = len(self._ledger.unfinished())
         self._edge.metrics.unfinished.set(unfinished)
         if self._once:
-            self._edge.metrics.unknown.set(len(self._edge.memory.unknown()))
+            self._edge.metrics.unknown.set(len(self._ledger.unknown()))
 
     def _count_waiting(self) -> None:
         """The brokers are asked for it, so not at every turn."""
@@ -302,24 +265,6 @@ class SinkRunner:
             self._edge.metrics.waiting.set(waiting)
             self._edge.speech.tasks_wait(waiting)
         self._counted_at = time.monotonic()
-
-    def _report(self, event: Instruction, row: EffectRow) -> None:
-        """Tell the case what is known; of one that is superseded, or settled as never applied, it knows by itself."""
-        said: Event
-        if row.state is State.UNKNOWN:
-            said = doubt(self._edge.speaker, event, row, self._means(event))
-        elif row.receipt is None:
-            return
-        else:
-            assert row.ended_at is not None
-            said = report(self._edge.speaker, event, row.receipt, row.ended_at)
-        self._outgoing.append(Outgoing.event(CASE_EVENTS.name, said.partitionkey, said.encode()))
-
-    def _means(self, event: Instruction) -> TaskStatus:
-        """What an instruction has come to if the system has it. One that reads nothing could never say more: what it took is done."""
-        if isinstance(event, TaskWithdrawn):
-            return TaskStatus.CANCELLED
-        return TaskStatus.ACCEPTED if self._manifest.reads else TaskStatus.COMPLETED
 
 
 def _storable(reference: str | None) -> str | None:

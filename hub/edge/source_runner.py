@@ -126,7 +126,7 @@ class SourceRunner:
             settings = connector.settings
             self._backoff = self._backoff or Backoff(settings.retry_after_s, settings.retry_at_most_s)
             self._in_doubt_until = time.monotonic() + settings.timeout_s
-            if not self._tried_held or (self._holds_doubt and not self._edge.memory.unfinished()):
+            if not self._tried_held or (self._holds_doubt and not self._edge.memory.effects.unfinished()):
                 self._holds_doubt = False
                 self._try_held(connector)
                 self._tried_held = True
@@ -198,7 +198,7 @@ class SourceRunner:
         began = time.monotonic()
         reach(Failpoint.SOURCE_READ)
         fresh = [record for record in batch.records if record.position not in self._sent]
-        under_way = self._edge.memory.unfinished()
+        under_way = self._edge.memory.effects.unfinished()
         outcomes = [self._understand(connector, record, under_way) for record in fresh]
         if self._edge.stop.is_set() and any(outcome is None for outcome in outcomes):
             return False
@@ -285,7 +285,7 @@ class SourceRunner:
         for progress in (item for item in said if isinstance(item, Progress)):
             while True:
                 # In this order: what an instruction wrote is linked to it by the time it has ended.
-                in_doubt = progress.effect_key is None and under_way & self._edge.memory.unfinished()
+                in_doubt = progress.effect_key is None and under_way & self._edge.memory.effects.unfinished()
                 found[id(progress)] = self._effect_of(progress)
                 if found[id(progress)] is not None or not in_doubt:
                     break
@@ -303,12 +303,12 @@ class SourceRunner:
     def _effect_of(self, progress: Progress) -> EffectRow | None:
         memory = self._edge.memory
         if progress.effect_key is not None:
-            return memory.effect(progress.effect_key)
-        return None if progress.legacy_key is None else memory.effect_of(progress.legacy_key)
+            return memory.effects.effect(progress.effect_key)
+        return None if progress.legacy_key is None else memory.effects.effect_of(progress.legacy_key)
 
     def _try_held(self, connector: SourceConnector[Any]) -> None:
         """Try again what could not be understood, many at a time; what a stop leaves is tried at the next start."""
-        under_way, held = self._edge.memory.unfinished(), self._edge.memory.held(self._dataset)
+        under_way, held = self._edge.memory.effects.unfinished(), self._edge.memory.held(self._dataset)
         for first in range(0, len(held), _AT_ONCE):
             outcomes = {
                 item: self._understand(connector, decode_record(item.body), under_way)

@@ -4,6 +4,7 @@ import re
 import socket
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,7 +17,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from connectors.sdk import Receipt
 from hub.edge.engine import open_engine, trouble
-from hub.edge.ledger import Begun, Kind, State
+from hub.edge.ledger import Begun, EffectRow, Intent, Kind, Outcome, State
 from hub.edge.memory import EdgeMemory, Held
 from hub.edge.messages import Place
 from hub.errors import ConfigurationError, RestartMe
@@ -33,27 +34,35 @@ def memory(database_url: str) -> Iterator[EdgeMemory]:
 
 
 def begin(memory: EdgeMemory, key: str, kind: Kind = Kind.RAISED, at_ms: int = 1000) -> Begun:
-    return memory.begin(key, case="0TJ9-4QXM-7C2K-VN31", task="check-home", kind=kind, place=PLACE, at_ms=at_ms)
+    return memory.effects.begin([intent(key, kind=kind)], at_ms)[0]
+
+
+def intent(key: str, case: str = "0TJ9-4QXM-7C2K-VN31", task: str = "check-home", kind: Kind = Kind.RAISED) -> Intent:
+    return Intent(effect_key=key, case=case, task=task, kind=kind, place=PLACE)
+
+
+def finish(memory: EdgeMemory, key: str, receipt: Receipt, at_ms: int, dropped: tuple[str, ...] = ()) -> EffectRow:
+    return memory.effects.finish([Outcome(key, receipt, at_ms, dropped)])[0]
 
 
 def test_an_intention_is_found_by_whoever_comes_next_and_an_outcome_ends_it(memory: EdgeMemory) -> None:
     assert begin(memory, "a").was is None
-    assert len(memory.unfinished()) == 1
+    assert len(memory.effects.unfinished()) == 1
     again = begin(memory, "a", at_ms=2000).was
     assert again is not None
     assert (again.state, again.receipt, again.open) == (State.INTENT, None, True)
 
-    row = memory.finish("a", Receipt(status=TaskStatus.ACCEPTED, reference="00012345"), 3000)
+    row = finish(memory, "a", Receipt(status=TaskStatus.ACCEPTED, reference="00012345"), 3000)
 
     assert (row.state, row.receipt) == (State.APPLIED, Receipt(status=TaskStatus.ACCEPTED, reference="00012345"))
-    assert len(memory.unfinished()) == 0
-    assert memory.effect_of("00012345") == row == memory.effect("a")
+    assert len(memory.effects.unfinished()) == 0
+    assert memory.effects.effect_of("00012345") == row == memory.effects.effect("a")
 
 
 def test_an_effect_knows_which_instruction_it_is(memory: EdgeMemory) -> None:
-    memory.begin("a", case="x", task="y", kind=Kind.CHANGED, place=PLACE, at_ms=1000, raising=2, revision=3)
+    memory.effects.begin([replace(intent("a", kind=Kind.CHANGED), raising=2, revision=3)], 1000)
 
-    row = memory.effect("a")
+    row = memory.effects.effect("a")
 
     assert row is not None
     assert (row.raising, row.revision) == (2, 3)
@@ -61,64 +70,68 @@ def test_an_effect_knows_which_instruction_it_is(memory: EdgeMemory) -> None:
 
 def test_what_the_legacy_system_refused_is_remembered_with_its_reason(memory: EdgeMemory) -> None:
     begin(memory, "a")
-    row = memory.finish("a", Receipt(status=TaskStatus.REJECTED, reason="No such tenancy"), 3000)
+    row = finish(memory, "a", Receipt(status=TaskStatus.REJECTED, reason="No such tenancy"), 3000)
     assert (row.state, row.reason) == (State.REJECTED, "No such tenancy")
 
 
 def test_an_instruction_set_aside_is_an_intention_again_once_it_is_replayed(memory: EdgeMemory) -> None:
     begin(memory, "a")
-    memory.set_aside("a")
-    assert len(memory.unfinished()) == 0
+    memory.effects.set_aside("a")
+    assert len(memory.effects.unfinished()) == 0
 
     before = begin(memory, "a").was
 
     assert before is not None
     assert before.state is State.ASIDE
-    assert len(memory.unfinished()) == 1
+    assert len(memory.effects.unfinished()) == 1
 
 
 def test_an_instruction_set_aside_that_may_have_been_written_is_in_doubt_when_it_is_replayed(
     memory: EdgeMemory,
 ) -> None:
     begin(memory, "a")
-    memory.set_aside("a", perhaps_written=True)
-    assert len(memory.unfinished()) == 0
+    memory.effects.set_aside("a", perhaps_written=True)
+    assert len(memory.effects.unfinished()) == 0
 
     before = begin(memory, "a").was
 
     assert before is not None
     assert before.state is State.IN_DOUBT
     assert before.perhaps_written
-    assert len(memory.unfinished()) == 1
+    assert len(memory.effects.unfinished()) == 1
 
 
 def test_what_left_is_under_way_and_what_nobody_knows_waits_until_somebody_has_found_out(memory: EdgeMemory) -> None:
     for key in ("a", "b", "c"):
         begin(memory, key)
-        memory.send(key, 2000)
-    memory.not_sent("c")
-    assert memory.unfinished() == {"a", "b", "c"}
+        memory.effects.send(key, 2000)
+    memory.effects.not_sent("c")
+    assert memory.effects.unfinished() == {"a", "b", "c"}
 
-    doubts = [memory.doubt(key, "The connection was reset.", 3000) for key in ("a", "b")]
+    doubts = [memory.effects.doubt(key, "The connection was reset.", 3000) for key in ("a", "b")]
     assert {(row.state, row.open, row.evidence) for row in doubts} == {
         (State.UNKNOWN, True, "The connection was reset.")
     }
-    assert memory.unfinished() == {"c"}
-    assert memory.unknown() == {"a", "b"}
+    assert memory.effects.unfinished() == {"c"}
+    assert memory.effects.unknown() == {"a", "b"}
     waits = begin(memory, "a").was
     assert waits is not None
     assert waits.state is State.UNKNOWN
     receipt = Receipt(status=TaskStatus.COMPLETED, reference="4711")
-    settled = [memory.settle("a", receipt, 4000), memory.settle("b", None, 4000), memory.settle("a", None, 5000)]
+    settled = [
+        memory.effects.settle("a", receipt, 4000),
+        memory.effects.settle("b", None, 4000),
+        memory.effects.settle("a", None, 5000),
+    ]
 
     assert settled == [True, True, False]
-    assert memory.settle("another connector's", receipt, 4000) is False
-    there, not_there = memory.effect_of("4711"), memory.effect("b")
+    assert memory.effects.settle("another connector's", receipt, 4000) is False
+    there, not_there = memory.effects.effect_of("4711"), memory.effects.effect("b")
     assert there is not None
     assert not_there is not None
     assert (there.effect_key, there.state, there.receipt) == ("a", State.APPLIED, receipt)
     assert (not_there.state, not_there.receipt, not_there.open) == (State.NOT_APPLIED, None, False)
-    assert memory.unknown() == frozenset()
+    assert memory.effects.unknown() == frozenset()
 
 
 def test_a_memory_of_an_earlier_version_gets_the_columns_that_it_lacks_and_keeps_its_ledger(database_url: str) -> None:
@@ -129,9 +142,9 @@ def test_a_memory_of_an_earlier_version_gets_the_columns_that_it_lacks_and_keeps
         connection.execute(text("ALTER TABLE effects DROP COLUMN sent_ms"))
 
     memory = EdgeMemory(engine, "universal_housing")
-    memory.send("a", 2000)
+    memory.effects.send("a", 2000)
 
-    assert memory.unfinished() == {"a"}
+    assert memory.effects.unfinished() == {"a"}
     assert "effects_under_way" in {index["name"] for index in inspect(engine).get_indexes("effects")}
     engine.dispose()
 
@@ -145,7 +158,7 @@ def test_a_memory_that_lost_a_table_or_column_while_it_ran_does_not_pass_for_one
         connection.execute(text("DROP TABLE links"))
         connection.execute(text("ALTER TABLE checkpoints DROP COLUMN body"))
 
-    for fails in (lambda: memory.effect_of("x"), lambda: memory.checkpoint("x")):
+    for fails in (lambda: memory.effects.effect_of("x"), lambda: memory.checkpoint("x")):
         with pytest.raises((OperationalError, ProgrammingError)) as caught:
             fails()
         told = trouble(engine, "universal_housing", caught.value)
@@ -159,39 +172,39 @@ def test_what_a_later_process_has_in_hand_no_earlier_one_takes_or_moves(memory: 
     engine = open_engine(database_url, "universal_housing")
     later = EdgeMemory(engine, "universal_housing")
     begin(memory, "from before processes had numbers")
-    memory.take_over()
+    memory.effects.take_over()
     for key in ("a", "b"):
         begin(memory, key)
-    memory.send("b", 2000)
+    memory.effects.send("b", 2000)
 
-    later.take_over()
+    later.effects.take_over()
     for key in ("a", "b", "from before processes had numbers"):
         begin(later, key)
     begin(later, "c")
 
     receipt = Receipt(status=TaskStatus.ACCEPTED)
     for act in (
-        lambda: memory.still_ours("a"),
-        lambda: memory.send("a", 3000),
-        lambda: memory.not_sent("b"),
-        lambda: memory.doubt("b", "no answer", 3000),
-        lambda: memory.finish("a", receipt, 3000),
-        lambda: memory.set_aside("a"),
+        lambda: memory.effects.still_ours(["a"]),
+        lambda: memory.effects.send("a", 3000),
+        lambda: memory.effects.not_sent("b"),
+        lambda: memory.effects.doubt("b", "no answer", 3000),
+        lambda: finish(memory, "a", receipt, 3000),
+        lambda: memory.effects.set_aside("a"),
         lambda: begin(memory, "c"),
     ):
         with pytest.raises(RestartMe, match="taken this one's place"):
             act()
-    assert later.finish("a", receipt, 4000).receipt == receipt
+    assert finish(later, "a", receipt, 4000).receipt == receipt
     with pytest.raises(RestartMe):
-        later.finish("a", Receipt(status=TaskStatus.REJECTED), 5000)
-    later.doubt("b", "no answer", 4000)
-    assert later.unanswered() == 1
+        finish(later, "a", Receipt(status=TaskStatus.REJECTED), 5000)
+    later.effects.doubt("b", "no answer", 4000)
+    assert later.effects.unanswered() == 1
     engine.dispose()
 
 
 def test_an_outcome_without_an_intention_is_a_defect(memory: EdgeMemory) -> None:
     with pytest.raises(LookupError, match="begin"):
-        memory.finish("a", Receipt(status=TaskStatus.ACCEPTED), 3000)
+        finish(memory, "a", Receipt(status=TaskStatus.ACCEPTED), 3000)
 
 
 def test_an_instruction_is_begun_after_those_of_its_task_that_came_before_whatever_the_clock_says(
@@ -199,33 +212,91 @@ def test_an_instruction_is_begun_after_those_of_its_task_that_came_before_whatev
 ) -> None:
     for at_ms, key in ((3000, "b"), (2000, "a"), (3000, "c")):
         begin(memory, key, at_ms=at_ms)
-    memory.begin("d", case="0TJ9-4QXM-7C2K-VN31", task="fit-ramp", kind=Kind.RAISED, place=PLACE, at_ms=1000)
+    memory.effects.begin([intent("d", task="fit-ramp")], 1000)
 
     earlier = [[row.effect_key for row in begin(memory, key).earlier] for key in ("b", "a", "c")]
 
     assert earlier == [[], ["b"], ["b", "a"]]
-    assert len(memory.unfinished()) == 4
+    assert len(memory.effects.unfinished()) == 4
+
+
+CASES = [f"0TJ9-4QXM-7C2K-VN{number}" for number in range(10, 13)]
+
+
+def test_a_round_of_instructions_is_begun_and_ended_each_with_what_came_before_it_in_its_own_task(
+    memory: EdgeMemory,
+) -> None:
+    first = [intent(f"a{at}", case) for at, case in enumerate(CASES[:2])]
+    memory.effects.begin(first, 1000)
+    memory.effects.finish([Outcome("a0", Receipt(status=TaskStatus.ACCEPTED, reference="1"), 2000)])
+
+    second = [intent("b0", CASES[0], kind=Kind.CHANGED), intent("a1", CASES[1]), intent("b2", CASES[2])]
+    changed, again, new = memory.effects.begin(second, 3000)
+    refused = Receipt(status=TaskStatus.REJECTED, reason="No such home")
+    receipts = [Receipt(status=TaskStatus.ACCEPTED, reference=reference) for reference in ("1", "2")]
+    rows = memory.effects.finish(
+        [Outcome("b2", refused, 4000), Outcome("b0", receipts[0], 4000), Outcome("a1", receipts[1], 5000)]
+    )
+
+    assert [row.effect_key for row in changed.earlier] == ["a0"]
+    assert (changed.was, new.was, new.earlier, again.earlier) == (None, None, (), ())
+    assert again.was is not None
+    assert again.was.perhaps_written
+    assert [(row.effect_key, row.receipt) for row in rows] == [
+        ("b2", refused),
+        ("b0", receipts[0]),
+        ("a1", receipts[1]),
+    ]
+    linked = [row and row.effect_key for row in map(memory.effects.effect_of, ("1", "2"))]
+    assert linked == ["b0", "a1"]
+    assert memory.effects.unfinished() == frozenset()
+
+
+def test_of_a_round_of_which_another_process_has_one_nothing_is_begun_ended_or_still_ours(
+    memory: EdgeMemory, database_url: str
+) -> None:
+    engine = open_engine(database_url, "universal_housing")
+    later = EdgeMemory(engine, "universal_housing").effects
+    ours = [intent(key, case) for key, case in zip("abc", CASES, strict=True)]
+    memory.effects.take_over()
+    memory.effects.begin(ours[:2], 1000)
+    later.take_over()
+    later.begin(ours[1:2], 2000)
+    receipt = Receipt(status=TaskStatus.ACCEPTED)
+
+    for act in (
+        lambda: memory.effects.begin([ours[2], ours[1]], 3000),
+        lambda: memory.effects.still_ours(["a", "b"]),
+        lambda: memory.effects.finish([Outcome("a", receipt, 3000), Outcome("b", receipt, 3000)]),
+    ):
+        with pytest.raises(RestartMe, match="taken this one's place"):
+            act()
+
+    memory.effects.still_ours(["a"])
+    assert memory.effects.effect("c") is None
+    assert memory.effects.unfinished() == {"a", "b"}
+    engine.dispose()
 
 
 def test_what_lies_aside_is_dropped_together_with_the_withdrawal_that_settles_it(memory: EdgeMemory) -> None:
     cancelled = Receipt(status=TaskStatus.CANCELLED, reason="Never sent")
     begin(memory, "a")
-    memory.set_aside("a")
+    memory.effects.set_aside("a")
     begin(memory, "b", Kind.WITHDRAWN)
 
-    memory.finish("b", cancelled, 3000, dropped=["a"])
+    finish(memory, "b", cancelled, 3000, dropped=("a",))
 
-    dropped, withdrawal = memory.effect("a"), memory.effect("b")
+    dropped, withdrawal = memory.effects.effect("a"), memory.effects.effect("b")
     assert dropped is not None
     assert withdrawal is not None
     assert (dropped.state, dropped.receipt) == (State.DROPPED, cancelled)
     assert (withdrawal.state, withdrawal.receipt) == (State.APPLIED, cancelled)
-    assert len(memory.unfinished()) == 0
+    assert len(memory.effects.unfinished()) == 0
 
 
 def test_a_checkpoint_moves_on_with_what_was_learned_and_what_was_held(memory: EdgeMemory) -> None:
     begin(memory, "a")
-    memory.finish("a", Receipt(status=TaskStatus.ACCEPTED), 3000)
+    finish(memory, "a", Receipt(status=TaskStatus.ACCEPTED), 3000)
     held = Held("0" * 32, "works-orders", b"{}")
     assert memory.checkpoint("works-orders") is None
 
@@ -233,7 +304,7 @@ def test_a_checkpoint_moves_on_with_what_was_learned_and_what_was_held(memory: E
         memory.move_on("works-orders", {"version": version}, learned={"a": "00012345"}, held_records=[held], at_ms=4000)
 
     assert memory.checkpoint("works-orders") == {"version": 2}
-    learned = memory.effect_of("00012345")
+    learned = memory.effects.effect_of("00012345")
     assert learned is not None
     assert learned.reference == "00012345"
     assert memory.held("works-orders") == [held]
@@ -248,7 +319,11 @@ def test_connectors_that_share_a_database_do_not_see_each_other(database_url: st
     begin(ours, "a")
     ours.move_on("d", {"n": 1}, learned={}, at_ms=1)
 
-    assert (theirs.effect("a"), theirs.checkpoint("d"), theirs.unfinished()) == (None, None, frozenset())
+    assert (theirs.effects.effect("a"), theirs.checkpoint("d"), theirs.effects.unfinished()) == (
+        None,
+        None,
+        frozenset(),
+    )
     engine.dispose()
 
 
@@ -312,7 +387,7 @@ def test_tables_of_another_user_are_a_matter_for_a_person_and_work_once_they_are
     memory = EdgeMemory(engine, "universal_housing")
 
     with pytest.raises(ProgrammingError) as caught:
-        memory.unfinished()
+        memory.effects.unfinished()
     told = trouble(engine, "universal_housing", caught.value)
     (sentence,) = re.findall(r"GRANT [^;]*;", str(told))
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, Row, create_engine, event, func, insert, select, text, update
 
 from connectors.sdk.contract import Batch, Checkpoint, Effect, Fact, Progress
-from connectors.sdk.errors import ConfigurationError, RetryLater
+from connectors.sdk.errors import ConfigurationError, RetryLater, TranslationError
 from connectors.sdk.manifest import manifest_of
 from connectors.sdk.rehearsal import Running, change_of, raise_task, withdrawal_of
 from connectors.sdk.settings import load_settings
@@ -152,7 +152,71 @@ def test_a_works_order_stands_in_the_councils_own_columns_with_its_ledger_row(ho
     assert row["date_due"] == datetime(2026, 11, 20, 17, 0)  # noqa: DTZ001 - the legacy clock has no zone
     assert row["u_short_desc"].strip() == f"{effect.case} Is it fit to return to?"
     assert row["user_code"] == "HUB"
-    assert housing.run(lambda c: ledger.receipt_of(c, effect.key)) == receipt
+    assert housing.run(lambda c: ledger.receipts_of(c, [effect.key])) == {effect.key: receipt}
+
+
+def a_mixed_round(housing: Housing) -> list[Effect]:
+    """Two to raise, one of them by its tenancy; one refused; one changed and one withdrawn; one that was applied before."""
+    connector, before = housing.connector(), [an_effect(place) for place in (10, 11, 12)]
+    first, second, _ = [connector.apply(effect).reference for effect in before]
+    changes = [
+        Effect(key="c" * 32, case=before[0].case, instruction=change_of(before[0]), earlier=first),
+        Effect(key="d" * 32, case=before[1].case, instruction=withdrawal_of(before[1]), earlier=second),
+    ]
+    by_tenancy = an_effect(2, tenancy_ref=HOUSEHOLDS[7].tenancy_ref)
+    return [an_effect(1), *changes, by_tenancy, an_effect(3, uprn="99000999999"), before[2]]
+
+
+def test_a_round_is_written_in_one_transaction_as_each_of_it_would_be_by_itself(housing: Housing) -> None:
+    effects = a_mixed_round(housing)
+    connector, transactions = housing.connector(), list[str]()
+    connector.check()
+    event.listen(connector._engine, "commit", lambda _: transactions.append("commit"))
+
+    receipts = connector.apply_together(effects)
+
+    assert transactions == ["commit"]
+    statuses = ["accepted", "accepted", "cancelled", "accepted", "rejected", "accepted"]
+    assert [str(receipt.status) for receipt in receipts] == statuses
+    raised = [receipts[0].reference, receipts[3].reference]
+    assert raised == ["90000003", "90000004"]
+    assert [str(housing.order(order).prop_ref).strip() for order in raised] == ["00000002", "00000008"]
+    written = housing.orders_of_ours()
+    assert list(connector.apply_together(effects)) == [connector.apply(effect) for effect in effects] == list(receipts)
+    assert housing.orders_of_ours() == written == 5
+
+
+def test_of_a_round_with_one_that_has_no_code_nothing_is_written(housing: Housing) -> None:
+    effects = a_mixed_round(housing)
+    written = housing.orders_of_ours()
+
+    with pytest.raises(TranslationError):
+        housing.connector().apply_together([*effects, an_effect(5, Work.TRIP)])
+
+    assert housing.orders_of_ours() == written
+    assert housing.run(lambda c: set(ledger.receipts_of(c, [each.key for each in effects]))) == {effects[-1].key}
+
+
+def test_of_a_round_that_runs_into_a_number_somebody_has_used_nothing_is_written_and_each_by_itself_leaps_over_it(
+    housing: Housing,
+) -> None:
+    housing.put("90000001", datetime(2026, 11, 3, 10, 0, 0))  # noqa: DTZ001 - the legacy clock has no zone
+    effects = [an_effect(place) for place in range(3)]
+
+    with pytest.raises(RetryLater):
+        housing.connector().apply_together(effects)
+    assert housing.orders_of_ours() == 0
+
+    assert all(housing.connector().apply(effect).status is TaskStatus.ACCEPTED for effect in effects)
+    assert housing.orders_of_ours() == 3
+
+
+def test_more_homes_than_one_query_takes_are_found(housing: Housing) -> None:
+    receipts = housing.connector().apply_together([an_effect(place) for place in range(60)])
+
+    assert {receipt.status for receipt in receipts} == {TaskStatus.ACCEPTED}
+    places = {str(housing.order(receipt.reference).prop_ref).strip() for receipt in receipts}
+    assert places == {each.property_ref for each in HOUSEHOLDS}
 
 
 def test_every_order_goes_its_way_once_while_the_back_office_works(housing: Housing) -> None:

@@ -34,6 +34,13 @@ LOG = """
         __import__("logging").getLogger("register").warning("%s", effect.instruction.data.facts)
 """
 
+TOGETHER = """
+    def apply_together(self, effects):
+        return [self.find(effect) or self.apply(effect) for effect in effects]
+
+    def find("""
+FORGETFUL = TOGETHER.replace("self.find(effect) or ", "")
+
 WRONG = {
     "the folder has another name than the manifest": (
         "test_the_manifest_the_folder_and_the_entry_point_agree",
@@ -140,6 +147,16 @@ WRONG = {
         ("connector.py", "return Receipt(status=status, reference=str(job))", "return Receipt(status=status, reference=effect.key)"),
         "our own key",
     ),
+    "instructions that are written together are written again": (
+        "test_instructions_written_together_have_the_receipts_of_each_by_itself_and_are_written_once",
+        ("connector.py", "    def find(", FORGETFUL),
+        "it gave another receipt",
+    ),
+    "instructions are written together one by one": (
+        "test_of_instructions_written_together_nothing_is_written_where_one_fails",
+        ("connector.py", "    def find(", TOGETHER),
+        "one of them failed, and 2 were written",
+    ),
     "a withdrawal is not understood": (
         "test_a_change_and_a_withdrawal_reach_the_work_they_are_about",
         ("connector.py", "if withdrawn else TaskStatus.ACCEPTED", "if withdrawn and False else TaskStatus.ACCEPTED"),
@@ -228,6 +245,13 @@ def test_only_a_connector_of_class_d_is_asked_what_it_makes_of_a_lost_answer(tmp
     suite = suite_for(wrong(tmp_path, "connector.py", "The register is away.", "It is away."))
 
     check = "test_an_instruction_whose_answer_is_lost_is_never_called_one_that_did_not_leave"
+    assert getattr(suite, check, None) is None
+
+
+def test_only_a_connector_that_offers_to_write_together_is_asked_to(tmp_path: Path) -> None:
+    suite = suite_for(wrong(tmp_path, "connector.py", "The register is away.", "It is away."))
+
+    check = "test_of_instructions_written_together_nothing_is_written_where_one_fails"
     assert getattr(suite, check, None) is None
 
 

@@ -15,22 +15,29 @@ def sinks_swallow_failures() -> None:
 
 def ledger_without_intent() -> None:
     """The ledger holds outcomes alone: an instruction that was in hand when the process died is new, and nobody looks for it."""
-    from hub.edge import ledger, memory
+    _forget_what(lambda was: was.open)
 
-    begin = memory.EdgeMemory.begin
 
-    def forgetful(self: Any, effect_key: str, **more: Any) -> Any:
-        begun = begin(self, effect_key, **more)
-        return ledger.Begun(None, begun.earlier) if begun.was is not None and begun.was.open else begun
+def _forget_what(is_forgotten: Any) -> None:
+    """Rows of the ledger that are forgotten when their instruction is met again."""
+    from hub.edge import effects, ledger
 
-    swap(memory.EdgeMemory, "begin", forgetful)
+    begin = effects.EffectLedger.begin
+
+    def forgetful(self: Any, *asked: Any) -> Any:
+        return [
+            ledger.Begun(None, begun.earlier) if begun.was is not None and is_forgotten(begun.was) else begun
+            for begun in begin(self, *asked)
+        ]
+
+    swap(effects.EffectLedger, "begin", forgetful)
 
 
 def no_ledger_in_the_target() -> None:
     """The housing database keeps no row of what was written, so each try is the first."""
     from connectors.universal_housing import ledger
 
-    swap(ledger, "receipt_of", lambda *_: None)
+    swap(ledger, "receipts_of", lambda *_: {})
     swap(ledger, "remember", lambda *_: None)
 
 
@@ -49,14 +56,12 @@ def file_names_are_drawn() -> None:
 
 def zombies_write() -> None:
     """A process that wakes up where its successor has been goes on with what it had in hand."""
-    from hub.edge import memory
+    from hub.edge import effects, tables
 
-    def carelessly(self: Any, connection: Any, effect_key: str, _states: Any, **values: Any) -> Any:
-        self._change(connection, [effect_key], **values)
-        return self._known(connection, effect_key)
+    def carelessly(self: Any, which: Any, *_states: Any) -> Any:
+        return tables.effects.c.connector == self._connector, which
 
-    swap(memory.EdgeMemory, "still_ours", lambda *_: None)
-    swap(memory.EdgeMemory, "_move", carelessly)
+    swap(effects.EffectLedger, "_in_hand", carelessly)
 
 
 def zombies_write_without_a_ledger() -> None:
@@ -94,55 +99,56 @@ def nothing_is_retried() -> None:
 
 
 def trouble_is_passed_over() -> None:
-    """A sink whose own memory fails goes on with the next instruction."""
+    """A sink whose own memory fails goes on with the next instructions."""
     from sqlalchemy.exc import DBAPIError
 
     from hub.edge import sink_runner
 
-    take = sink_runner.SinkRunner._take
+    carry_out = sink_runner.SinkRunner._carry_out
 
-    def carefree(self: Any, record: Any) -> None:
+    def carefree(self: Any, together: Any) -> None:
         try:
-            take(self, record)
+            carry_out(self, together)
         except DBAPIError:
-            self._done[record.place.topic, record.place.partition] = record.place
+            for place in (turn.record.place for turn in together):
+                self._done[place.topic, place.partition] = place
 
-    swap(sink_runner.SinkRunner, "_take", carefree)
+    swap(sink_runner.SinkRunner, "_carry_out", carefree)
 
 
 def class_d_is_tried_again() -> None:
     """What a system of class D did not answer is applied again, as if it wrote nothing twice."""
-    from hub.edge import again, sink_runner
+    from hub.edge import again, carrier
 
-    swap(sink_runner, "ApplyOnce", again.ApplyAgain)
+    swap(carrier, "ApplyOnce", lambda ledger, system: again.ApplyAgain(ledger, system, None))
 
 
 def sent_is_taken_for_an_intention() -> None:
     """What was on its way to a system of class D when the process died is new to the next one."""
-    from hub.edge import ledger, memory
+    from hub.edge.ledger import State
 
-    begin = memory.EdgeMemory.begin
+    _forget_what(lambda was: was.state is State.SENT)
 
-    def forgetful(self: Any, effect_key: str, **more: Any) -> Any:
-        begun = begin(self, effect_key, **more)
-        was = begun.was
-        return ledger.Begun(None, begun.earlier) if was is not None and was.state is ledger.State.SENT else begun
 
-    swap(memory.EdgeMemory, "begin", forgetful)
+def rounds_hold_a_case_twice() -> None:
+    """Instructions of one case are begun together: none of them knows what became of those before it."""
+    from hub.edge import rounds
+
+    swap(rounds.Turn, "case", property(lambda self: self.record.place))
 
 
 def doubts_are_kept_to_oneself() -> None:
     """A connector that cannot know what became of an instruction tells nobody."""
-    from hub.edge import sink_runner
+    from hub.edge import carrier
     from hub.edge.ledger import State
 
-    report = sink_runner.SinkRunner._report
+    report = carrier.Carrier._report
 
     def quietly(self: Any, event: Any, row: Any) -> None:
         if row.state is not State.UNKNOWN:
             report(self, event, row)
 
-    swap(sink_runner.SinkRunner, "_report", quietly)
+    swap(carrier.Carrier, "_report", quietly)
 
 
 def files_are_written_under_their_name() -> None:

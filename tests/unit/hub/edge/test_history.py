@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.edge.history import History
+from hub.edge.history import History, Move
 from hub.edge.ledger import EffectRow, Kind, State
 from schemas.tasks import TaskStatus
 
@@ -75,3 +75,43 @@ def test_an_instruction_is_about_the_record_of_the_last_raise_before_it(
     history = before(kind, earlier)
 
     assert (history.reference, history.raised_as) == (reference, raised_as)
+
+
+@pytest.mark.parametrize(
+    ("state", "move"),
+    [
+        (None, Move.APPLY),
+        ("intent", Move.APPLY),
+        ("in-doubt", Move.APPLY),
+        ("aside", Move.APPLY),
+        ("sent", Move.DOUBT),
+        ("unknown", Move.REPORT),
+        ("applied", Move.REPORT),
+        ("rejected", Move.REPORT),
+        ("dropped", Move.REPORT),
+        ("not-applied", Move.REPORT),
+        ("superseded", Move.REPORT),
+    ],
+)
+def test_what_is_done_about_an_instruction_that_is_met_again_depends_on_how_far_it_had_come(
+    state: str | None, move: Move
+) -> None:
+    was = None if state is None else before(Kind.CHANGED, f"changed {state}").earlier[0]
+
+    assert before(Kind.CHANGED, "raised applied").move(was) is move
+
+
+@pytest.mark.parametrize(
+    ("kind", "earlier", "move"),
+    [
+        (Kind.RAISED, "", Move.APPLY),
+        (Kind.WITHDRAWN, "raised applied", Move.APPLY),
+        (Kind.CHANGED, "raised aside", Move.WAIT),
+        (Kind.WITHDRAWN, "raised aside", Move.SETTLE),
+        (Kind.WITHDRAWN, "raised in-doubt", Move.WAIT),
+        (Kind.WITHDRAWN, "raised applied, changed aside", Move.WAIT),
+        (Kind.CHANGED, "raised unknown", Move.SUPERSEDE),
+    ],
+)
+def test_what_is_done_about_a_new_instruction_depends_on_those_before_it(kind: Kind, earlier: str, move: Move) -> None:
+    assert before(kind, earlier).move(None) is move

@@ -23,11 +23,12 @@ from connectors.sdk import (
     SinkConnector,
     UnmappedCode,
 )
+from hub.dead_letters.parking import Parking
 from hub.dead_letters.rate import Rate
 from hub.edge import sink_runner
 from hub.edge.aside import Aside
 from hub.edge.condition import Mood
-from hub.edge.ledger import Begun, Kind, State
+from hub.edge.ledger import Begun, Intent, Kind, Outcome, State
 from hub.edge.memory import EdgeMemory
 from hub.edge.messages import Incoming, Outgoing, Place
 from hub.edge.sink_runner import SinkRunner
@@ -51,6 +52,7 @@ from schemas.topics import CASE_EVENTS
 
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 CASE = case_reference(NOW, "one")
+OTHER = case_reference(NOW, "other")
 ACCEPTED, REJECTED, CANCELLED = TaskStatus.ACCEPTED, TaskStatus.REJECTED, TaskStatus.CANCELLED
 COMPLETED = TaskStatus.COMPLETED
 
@@ -215,11 +217,12 @@ class Hub:
     def states(self, task: str) -> list[State]:
         """The states of a task's instructions, in order."""
         place = Place("housing-tasks", 0, 999)
-        begun = self.edge.memory.begin("f" * 32, case=CASE, task=task, kind=Kind.RAISED, place=place, at_ms=0)
+        intent = Intent(effect_key="f" * 32, case=CASE, task=task, kind=Kind.RAISED, place=place)
+        (begun,) = self.edge.memory.effects.begin([intent], 0)
         return [row.state for row in begun.earlier]
 
     def unfinished(self) -> int:
-        return len(self.edge.memory.unfinished())
+        return len(self.edge.memory.effects.unfinished())
 
     def doubts(self) -> list[EffectUncertain]:
         """Everything of which the hub heard that nobody knows whether it arrived, in order."""
@@ -279,18 +282,17 @@ def test_a_task_and_its_change_that_were_set_aside_both_go_in_when_they_are_repl
 
 def takes_over(successor: EdgeMemory, instruction: Instruction) -> Begun:
     """Another process starts, and is about to apply an instruction."""
-    successor.take_over()
-    place, data = Place("housing-tasks", 0, 0), instruction.data
-    return successor.begin(
-        instruction.id.hex, case=instruction.partitionkey, task=data.task, kind=Kind.RAISED, place=place, at_ms=0
-    )
+    successor.effects.take_over()
+    key, case, place = instruction.id.hex, instruction.partitionkey, Place("housing-tasks", 0, 0)
+    intent = Intent(effect_key=key, case=case, task=instruction.data.task, kind=Kind.RAISED, place=place)
+    return successor.effects.begin([intent], 0)[0]
 
 
 def carries_out(successor: EdgeMemory, instruction: Instruction) -> None:
     """Another process starts, and carries an instruction out."""
     takes_over(successor, instruction)
-    if successor.effect(instruction.id.hex) is not None:
-        successor.finish(instruction.id.hex, Receipt(status=ACCEPTED, reference="00000001"), 0)
+    if successor.effects.effect(instruction.id.hex) is not None:
+        successor.effects.finish([Outcome(instruction.id.hex, Receipt(status=ACCEPTED, reference="00000001"), 0)])
 
 
 def test_a_process_that_wakes_up_where_its_successor_has_been_writes_nothing(hub: Hub, successor: EdgeMemory) -> None:
@@ -325,7 +327,7 @@ def test_a_process_that_wakes_up_behind_its_successor_takes_nothing_from_it(hub:
         hub.give(first, second)
 
     assert [effect.key for effect in hub.register.tried] == [first.id.hex]
-    successor.finish(second.id.hex, Receipt(status=ACCEPTED), 0)
+    successor.effects.finish([Outcome(second.id.hex, Receipt(status=ACCEPTED), 0)])
 
 
 def test_a_change_that_is_replayed_before_its_task_waits_again(hub: Hub) -> None:
@@ -676,7 +678,221 @@ def test_while_the_legacy_system_is_away_everything_that_is_not_in_it_yet_is_sai
     assert said[-1] == 50
 
 
-OTHER = case_reference(NOW, "other")
+def round_of(number: int) -> list[TaskRaised]:
+    """So many instructions, each of a case of its own."""
+    return [raised(place, case=case_reference(NOW, f"case {place}")) for place in range(number)]
+
+
+class OneTransaction(Register):
+    """A register that writes many in one transaction, all or none."""
+
+    effect_class = EffectClass.A
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rounds: list[int] = []
+        """How many were written together, each time."""
+        self.before_round: list[Callable[[], object]] = []
+        """What happens instead of the next round, one for each."""
+        self.receipts: list[Any] = []
+        """What is answered instead of the receipts of the next round."""
+
+    def apply(self, effect: Effect) -> Receipt:
+        return self.written[effect.key] if effect.key in self.written else super().apply(effect)
+
+    def apply_together(self, effects: Sequence[Effect]) -> Sequence[Receipt]:
+        _next(self.before_round)
+        assert len({effect.case for effect in effects}) == len(effects), "a case twice in one round"
+        self.rounds.append(len(effects))
+        receipts = [self.apply(effect) for effect in effects]
+        return cast("Sequence[Receipt]", self.receipts.pop(0)) if self.receipts else receipts
+
+
+@pytest.fixture
+def database(edge: Edge, posted: Any) -> Hub:
+    """The sink of a system of class A that writes many together."""
+    hub = Hub(edge, posted, EffectClass.A)
+    hub.register = OneTransaction()
+    return hub
+
+
+def rounds_of(hub: Hub) -> OneTransaction:
+    assert isinstance(hub.register, OneTransaction)
+    return hub.register
+
+
+def test_instructions_of_several_cases_are_written_together_and_each_is_reported(database: Hub) -> None:
+    instructions = round_of(5)
+
+    database.give(*instructions)
+
+    assert rounds_of(database).rounds == [5]
+    assert [report.causationid for report in database.reports()] == [each.id for each in instructions]
+    assert (database.unfinished(), database.topic.committed) == (0, 4)
+
+
+def test_a_second_instruction_of_a_case_is_about_what_became_of_the_first(database: Hub) -> None:
+    first, other = raised(), raised(case=OTHER)
+
+    database.give(first, other, changed(), withdrawn())
+
+    assert [effect.earlier for effect in database.register.tried] == [None, None, "00000001", "00000001"]
+    assert rounds_of(database).rounds == [2]
+
+
+def test_what_is_in_hand_of_a_round_when_the_process_ends_is_carried_out_once_by_the_next(
+    database: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instructions = round_of(4)
+    killed = fails(KeyboardInterrupt())
+    monkeypatch.setattr(database.edge.memory.effects, "finish", lambda *_: killed())
+    with pytest.raises(KeyboardInterrupt):
+        database.give(*instructions)
+    assert (database.unfinished(), database.reports(), database.topic.committed) == (4, [], -1)
+    monkeypatch.undo()
+
+    database.give()
+
+    assert list(database.register.written) == [each.id.hex for each in instructions]
+    assert len(database.register.tried) == 4
+    assert [report.causationid for report in database.reports()] == [each.id for each in instructions]
+
+
+def test_of_a_round_that_cannot_be_written_together_only_the_one_at_fault_is_set_aside(database: Hub) -> None:
+    first, bad, last = round_of(3)
+    rounds_of(database).before_round = [no_code()]
+    database.register.before_write = [lambda: None, no_code()]
+
+    database.give(first, bad, last)
+
+    assert database.letters() == ["unmapped-code"]
+    assert list(database.register.written) == [first.id.hex, last.id.hex]
+    assert [report.causationid for report in database.reports()] == [first.id, last.id]
+    assert (database.unfinished(), database.topic.committed) == (0, 2)
+
+
+@pytest.mark.parametrize("defect", [RuntimeError("loop"), sqlite3.OperationalError("gone away"), OSError("reset")])
+def test_a_defect_in_writing_together_costs_no_instruction_anything(database: Hub, defect: Exception) -> None:
+    rounds_of(database).before_round = [fails(defect)]
+
+    database.give(*round_of(3))
+
+    assert (len(database.said()), database.letters(), rounds_of(database).rounds) == (3, [], [])
+
+
+@pytest.mark.parametrize("answer", [[], [None] * 3, ["accepted"] * 3, None])
+def test_receipts_that_are_none_are_asked_for_again_one_by_one_and_nothing_is_written_twice(
+    database: Hub, answer: Any
+) -> None:
+    rounds_of(database).receipts = [answer]
+
+    database.give(*round_of(3))
+
+    assert (len(database.register.tried), len(database.said()), database.letters()) == (3, 3, [])
+
+
+def test_a_connector_that_does_not_offer_it_is_asked_once_and_writes_one_by_one(database: Hub) -> None:
+    rounds_of(database).before_round = [fails(NotImplementedError())]
+
+    database.give(*round_of(3), *round_of(2))
+
+    assert rounds_of(database).rounds == []
+    assert len(database.register.tried) == 5
+
+
+@pytest.mark.parametrize("effect_class", [EffectClass.B, EffectClass.C, EffectClass.D])
+def test_only_a_database_is_asked_to_write_together(edge: Edge, posted: Any, effect_class: EffectClass) -> None:
+    hub = Hub(edge, posted, effect_class)
+    hub.register = OneTransaction()
+
+    hub.give(*round_of(3))
+
+    assert rounds_of(hub).rounds == []
+    assert len(hub.said()) == 3
+
+
+def test_what_is_done_of_a_round_is_in_the_ledger_and_reported_while_the_next_one_waits_for_the_system(
+    hub: Hub,
+) -> None:
+    known: list[tuple[int, int, int]] = []
+
+    def is_away() -> None:
+        known.append((hub.unfinished(), len(hub.reports()), hub.topic.committed))
+        raise RetryLater("The register is away.")
+
+    hub.register.before_write = [lambda: None, lambda: None, is_away, is_away]
+
+    hub.give(*round_of(4))
+
+    assert known == [(4, 0, -1), (2, 2, 1)]
+    assert len(hub.said()) == 4
+
+
+def test_a_slow_system_keeps_the_report_of_what_is_done_back_no_longer_than_a_while(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sink_runner, "_SHOW_LIFE_S", 0.0)
+    reported: list[int] = []
+    hub.register.before_write = [lambda: reported.append(len(hub.reports()))] * 3
+
+    hub.give(*round_of(3))
+
+    assert reported == [0, 1, 2]
+
+
+def test_a_stop_in_a_long_round_leaves_the_rest_to_the_next_process_which_looks_for_it(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sink_runner, "_SHOW_LIFE_S", 0.0)
+    instructions = round_of(3)
+    hub.register.after_write = [hub.edge.stop.set]
+
+    hub.give(*instructions)
+    assert (len(hub.said()), hub.unfinished(), hub.topic.committed) == (1, 2, 0)
+    hub.give()
+
+    assert list(hub.register.written) == [each.id.hex for each in instructions]
+    assert len(hub.said()) == 3
+
+
+def test_what_is_taken_away_in_the_middle_of_a_round_is_left_to_its_new_owner(hub: Hub) -> None:
+    def goes_away() -> None:
+        hub.topic.given_away = True
+        raise RetryLater("The register is away.")
+
+    hub.register.before_write = [goes_away]
+    first, second = round_of(2)
+
+    hub.give(first, second)
+
+    assert [effect.key for effect in hub.register.tried] == [first.id.hex] * 2
+    assert hub.unfinished() == 1
+
+
+def test_a_process_that_wakes_up_in_a_round_of_which_its_successor_has_one_writes_nothing(
+    database: Hub, successor: EdgeMemory
+) -> None:
+    instructions = round_of(3)
+    database.making = [lambda: carries_out(successor, instructions[2])]
+
+    with pytest.raises(RestartMe, match="taken this one's place"):
+        database.give(*instructions)
+
+    assert database.register.tried == []
+
+
+def test_for_class_d_a_round_is_one_instruction(opaque: Hub) -> None:
+    opaque.register.before_write = [went_silent()]
+    first, second = round_of(2)
+
+    def only_one_is_begun() -> None:
+        assert opaque.edge.memory.effects.effect(second.id.hex) is None
+
+    opaque.making = [only_one_is_begun]
+    opaque.give(first, second)
+
+    assert len(opaque.doubts()) == 1
+    assert len(opaque.said()) == 1
 
 
 def discarded(first: int) -> bytes:
@@ -845,8 +1061,9 @@ def opaque_stops(hub: Hub) -> Callable[[], object]:
 def test_a_process_that_ended_with_an_instruction_on_its_way_leaves_it_unknown(opaque: Hub) -> None:
     first = raised()
     place = Place("housing-tasks", 0, 0)
-    opaque.edge.memory.begin(first.id.hex, case=CASE, task="check-home", kind=Kind.RAISED, place=place, at_ms=1)
-    opaque.edge.memory.send(first.id.hex, 2)
+    intent = Intent(effect_key=first.id.hex, case=CASE, task="check-home", kind=Kind.RAISED, place=place)
+    opaque.edge.memory.effects.begin([intent], 1)
+    opaque.edge.memory.effects.send(first.id.hex, 2)
 
     opaque.give(first)
 
@@ -892,7 +1109,7 @@ def test_once_it_is_found_the_next_instruction_is_about_the_reference_that_a_per
         (None, None),
         ("4711", first.id.hex),
     ]
-    assert opaque.edge.memory.effect_of("4711") is not None
+    assert opaque.edge.memory.effects.effect_of("4711") is not None
 
 
 def test_what_was_never_there_is_asked_for_anew_and_the_first_stays_untouched(opaque: Hub) -> None:
@@ -963,7 +1180,7 @@ def test_what_a_successor_has_said_to_be_unknown_stays_so_though_a_connector_wak
 
     def is_away() -> None:
         takes_over(successor, first)
-        successor.doubt(first.id.hex, "The process ended.", 0)
+        successor.effects.doubt(first.id.hex, "The process ended.", 0)
         raise RetryLater("The register is away.")
 
     opaque.register.before_write = [is_away]
@@ -1017,10 +1234,10 @@ def test_what_a_person_has_settled_is_no_reason_for_a_fresh_process_to_rest(opaq
 
 
 def test_a_record_that_another_process_has_set_aside_too_lies_there_once(edge: Edge) -> None:
-    ours, theirs = edge.aside.parking("housing-tasks", 0), edge.aside.parking("housing-tasks", 0)
+    ours, theirs = Parking(), Parking()
 
     for each in (ours, theirs):
         each.park(CASE, 7, 1)
         edge.aside.keep("housing-tasks", 0, each)
 
-    assert edge.aside.parking("housing-tasks", 0).lying == {CASE: {7}}
+    assert edge.aside.parking("housing-tasks")[0].lying == {CASE: {7}}

@@ -24,7 +24,7 @@ from connectors.sdk import (
     UnmappedCode,
 )
 from connectors.sdk.records import decode_record
-from hub.edge.ledger import Kind
+from hub.edge.ledger import Intent, Kind, Outcome
 from hub.edge.memory import EdgeMemory
 from hub.edge.messages import Place
 from hub.edge.source_runner import Edge, SourceRunner
@@ -117,9 +117,10 @@ class Hub:
     def asked(self, key: str, receipt: Receipt | None = None) -> None:
         """The sink was asked to do something, and has done it if there is a receipt."""
         place = Place("housing-tasks", 0, int(key, 16))
-        self.memory.begin(key, case=CASE, task=f"task-{key[-1]}", kind=Kind.RAISED, place=place, at_ms=1000)
+        intent = Intent(effect_key=key, case=CASE, task=f"task-{key[-1]}", kind=Kind.RAISED, place=place)
+        self.memory.effects.begin([intent], 1000)
         if receipt is not None:
-            self.memory.finish(key, receipt, 2000)
+            self.memory.effects.finish([Outcome(key, receipt, 2000)])
 
     def read(self, *looks: Callable[[], Iterable[LegacyRecord]]) -> None:
         """Run a connector's process until the register was looked into so often."""
@@ -175,7 +176,7 @@ def test_what_may_be_of_an_instruction_under_way_is_told_apart_once_that_has_end
     hub.asked(OURS)
 
     def ends() -> Iterable[LegacyRecord]:
-        hub.memory.finish(OURS, Receipt(status=TaskStatus.ACCEPTED, reference="7001"), 2000)
+        hub.memory.effects.finish([Outcome(OURS, Receipt(status=TaskStatus.ACCEPTED, reference="7001"), 2000)])
         return []
 
     hub.read(lambda: [job(7001)], list[LegacyRecord])
@@ -189,7 +190,7 @@ def test_what_may_be_of_an_instruction_under_way_is_told_apart_once_that_has_end
 
 def test_a_record_of_nobodys_task_does_not_wait_for_instructions_that_began_after_it_was_read(hub: Hub) -> None:
     numbers = iter(range(0x10, 0x1000))
-    effect_of = hub.memory.effect_of
+    effect_of = hub.memory.effects.effect_of
 
     def busy(legacy_key: str) -> Any:
         hub.asked(f"{next(numbers):032x}")  # the sink takes up one instruction after the other
@@ -385,7 +386,7 @@ def test_a_connector_that_cannot_be_made_or_closed_is_made_again(hub: Hub, monke
 
 
 def test_a_memory_that_goes_away_ends_the_process_and_blames_no_record(hub: Hub) -> None:
-    cast("Any", hub.memory).effect = fails(OperationalError("select", {}, OSError("gone")))
+    cast("Any", hub.memory.effects).effect = fails(OperationalError("select", {}, OSError("gone")))
 
     with pytest.raises(OperationalError):
         hub.read(lambda: [job(7001, ref=OURS)])
