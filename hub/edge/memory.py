@@ -7,9 +7,10 @@ instruction carries the number of who has it in hand, only a higher one takes it
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, insert, or_, select, update
@@ -36,6 +37,16 @@ class Held:
 
 
 _ANSWERED = effects.c.state.in_([State.APPLIED, State.REJECTED])
+
+
+_AT_ONCE = 500
+"""Keys that a database is asked about together."""
+
+
+def _some(keys: Collection[str]) -> Iterator[list[str]]:
+    them = iter(sorted(set(keys)))
+    while some := list(islice(them, _AT_ONCE)):
+        yield some
 
 
 def _replaced() -> RestartMe:
@@ -176,6 +187,27 @@ class EdgeMemory:
         with self._engine.connect() as connection:
             effect_key = connection.scalar(query)
             return None if effect_key is None else self._effect(connection, effect_key)
+
+    def effects(self, effect_keys: Collection[str]) -> dict[str, EffectRow]:
+        """Rows of the ledger by effect key, those that there are."""
+        found: dict[str, EffectRow] = {}
+        for some in _some(effect_keys):
+            query = select(effects).where(effects.c.connector == self._connector, effects.c.effect_key.in_(some))
+            with self._engine.connect() as connection:
+                found |= {row.effect_key: effect_row(row) for row in connection.execute(query)}
+        return found
+
+    def effects_of(self, legacy_keys: Collection[str]) -> dict[str, EffectRow]:
+        """The effects that legacy records belong to, by their keys; without those that are nobody's task of ours."""
+        linked: dict[str, str] = {}
+        for some in _some(legacy_keys):
+            query = select(links.c.legacy_key, links.c.effect_key).where(
+                links.c.connector == self._connector, links.c.legacy_key.in_(some)
+            )
+            with self._engine.connect() as connection:
+                linked |= {row.legacy_key: row.effect_key for row in connection.execute(query)}
+        rows = self.effects(linked.values())
+        return {key: rows[effect_key] for key, effect_key in linked.items() if effect_key in rows}
 
     # Writing.
 

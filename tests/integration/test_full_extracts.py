@@ -88,7 +88,9 @@ class Site:
     def look(self, pages: int = 1_000) -> SaidOf:
         """One look, or as much of it as a process lives for: what was said."""
         full = FullExtracts(self.extracts, "nightly", "jobs", FEED, self.stop)
-        found = full.pages(self.system, self.memory.checkpoint("jobs"), whole=self.rows.append, now_ms=lambda: 0)
+        found = full.pages(
+            self.system, self.memory.checkpoint("jobs"), whole=self.rows.append, settled=lambda: None, now_ms=lambda: 0
+        )
         said: list[LegacyRecord] = []
         for page in found:
             said += page.records

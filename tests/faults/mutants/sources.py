@@ -124,8 +124,8 @@ def news_is_forgotten_first() -> None:
 
     news = extracts.Extracts.news
 
-    def hasty(self: Any, taken: Any, at_most: int) -> Any:
-        records = news(self, taken, at_most)
+    def hasty(self: Any, taken: Any, at_most: int, after: Any = None) -> Any:
+        records = news(self, taken, at_most, after)
         with self._engine.begin() as connection:
             self.acknowledged(connection, taken, records)
         return records
@@ -159,9 +159,9 @@ def extracts_are_held_whole() -> None:
 
 def letters_are_not_measured() -> None:
     """A dead letter carries its record, however large that is."""
-    from hub.edge import source_runner
+    from hub.edge import puzzles
 
-    swap(source_runner, "_BESIDE_A_LETTER", -(1 << 40))
+    swap(puzzles, "_BESIDE_A_LETTER", -(1 << 40))
 
 
 def keys_have_any_size() -> None:

@@ -1,6 +1,6 @@
 """The edge without a broker: what runners send is kept in a list, what they remember in a SQLite file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Signal
@@ -29,8 +29,12 @@ class Posted:
         self.sends = 0
 
     def send(self, records: Sequence[Outgoing]) -> None:
+        self.begin(records)()
+
+    def begin(self, records: Sequence[Outgoing]) -> Callable[[], None]:
         self.sends += 1
         self.records += records
+        return lambda: None
 
 
 @pytest.fixture

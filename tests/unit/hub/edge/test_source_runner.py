@@ -189,13 +189,13 @@ def test_what_may_be_of_an_instruction_under_way_is_told_apart_once_that_has_end
 
 def test_a_record_of_nobodys_task_does_not_wait_for_instructions_that_began_after_it_was_read(hub: Hub) -> None:
     numbers = iter(range(0x10, 0x1000))
-    effect_of = hub.memory.effect_of
+    effects_of = hub.memory.effects_of
 
-    def busy(legacy_key: str) -> Any:
+    def busy(legacy_keys: Any) -> Any:
         hub.asked(f"{next(numbers):032x}")  # the sink takes up one instruction after the other
-        return effect_of(legacy_key)
+        return effects_of(legacy_keys)
 
-    cast("Any", hub.memory).effect_of = busy
+    cast("Any", hub.memory).effects_of = busy
 
     hub.read(lambda: [job(7001)])
 
@@ -385,7 +385,7 @@ def test_a_connector_that_cannot_be_made_or_closed_is_made_again(hub: Hub, monke
 
 
 def test_a_memory_that_goes_away_ends_the_process_and_blames_no_record(hub: Hub) -> None:
-    cast("Any", hub.memory).effect = fails(OperationalError("select", {}, OSError("gone")))
+    cast("Any", hub.memory).effects = fails(OperationalError("select", {}, OSError("gone")))
 
     with pytest.raises(OperationalError):
         hub.read(lambda: [job(7001, ref=OURS)])
