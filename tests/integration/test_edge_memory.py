@@ -50,6 +50,18 @@ def test_an_intention_is_found_by_whoever_comes_next_and_an_outcome_ends_it(memo
     assert memory.effect_of("00012345") == row == memory.effect("a")
 
 
+def test_many_records_are_found_by_their_keys_together_and_strangers_are_left_out(memory: EdgeMemory) -> None:
+    keys = [f"{number:032x}" for number in range(3)]
+    for key in keys:
+        begin(memory, key)
+    linked = memory.finish(keys[0], Receipt(status=TaskStatus.ACCEPTED, reference="00012345"), 3000)
+
+    strangers = {str(number) for number in range(1_200)}
+    assert memory.effects_of({"00012345", *strangers}) == {"00012345": linked}
+    assert set(memory.effects({*keys, *strangers})) == set(keys)
+    assert memory.effects(()) == memory.effects_of(()) == {}
+
+
 def test_an_effect_knows_which_instruction_it_is(memory: EdgeMemory) -> None:
     memory.begin("a", case="x", task="y", kind=Kind.CHANGED, place=PLACE, at_ms=1000, raising=2, revision=3)
 
