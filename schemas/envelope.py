@@ -5,7 +5,6 @@ Ids are computed, never drawn, so that the same cause read twice makes the same 
 Source: cloudevents/spec 1.0.2; the extensions correlationid, causationid and partitionkey are the published ones.
 """
 
-import hashlib
 import hmac
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -136,7 +135,7 @@ def record_id(council_key: bytes, system: str, dataset: str, position: str) -> U
         position: what tells this version from every other: key and version stamp, or file hash and line.
     """
     text = f"{system}|{dataset}|{position}".encode()
-    digest = bytearray(hmac.new(council_key, text, hashlib.sha256).digest()[:16])
+    digest = bytearray(hmac.digest(council_key, text, "sha256")[:16])
     digest[6] = digest[6] & 0x0F | 0x80  # RFC 9562 version 8: the layout is ours
     digest[8] = digest[8] & 0x3F | 0x80
     return UUID(bytes=bytes(digest))

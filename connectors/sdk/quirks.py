@@ -17,6 +17,7 @@ from abc import abstractmethod
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, Generic, Self, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -168,15 +169,7 @@ class MomentQuirk(Quirk[datetime]):
 
     def localised(self, moment: datetime) -> datetime:
         """A wall-clock time of the legacy system as the moment it was; one that has a zone keeps it."""
-        if moment.tzinfo is not None:
-            return moment
-        zone = ZoneInfo(self.zone)
-        fold = int(self.repeated_hour is RepeatedHour.SECOND)
-        there_and_back = moment.replace(tzinfo=zone, fold=fold).astimezone(UTC).astimezone(zone)
-        if there_and_back.replace(tzinfo=None) == moment:
-            return there_and_back
-        # The clock never showed this time: read it with the offset of winter, which lands an hour further on.
-        return moment.replace(tzinfo=zone, fold=0).astimezone(UTC).astimezone(zone)
+        return moment if moment.tzinfo is not None else _localised(moment, self.zone, self.repeated_hour)
 
     def write(self, moment: datetime | None) -> str:
         """The moment on the legacy system's clock, as it wants it written.
@@ -355,6 +348,8 @@ def _text(raw: object) -> str:
     return str(raw).strip(" \t\r\n\x00")
 
 
+_REMEMBERED = 8_192
+"""Texts and times whose meaning is remembered: a file or a page says the same ones over and over, and `strptime` is slow."""
 _TOO_FINE = re.compile(r"(\.\d{6})\d+")
 """SQL Server writes seven decimals of a second, strptime reads six."""
 
@@ -368,6 +363,18 @@ def _no_sentinel(day: date, sentinels: tuple[date, ...]) -> date:
     return day
 
 
+@lru_cache(_REMEMBERED)
+def _localised(moment: datetime, zone_name: str, repeated_hour: RepeatedHour) -> datetime:
+    zone = ZoneInfo(zone_name)
+    fold = int(repeated_hour is RepeatedHour.SECOND)
+    there_and_back = moment.replace(tzinfo=zone, fold=fold).astimezone(UTC).astimezone(zone)
+    if there_and_back.replace(tzinfo=None) == moment:
+        return there_and_back
+    # The clock never showed this time: read it with the offset of winter, which lands an hour further on.
+    return moment.replace(tzinfo=zone, fold=0).astimezone(UTC).astimezone(zone)
+
+
+@lru_cache(_REMEMBERED)
 def _in_formats(text: str, formats: tuple[str, ...]) -> datetime:
     text = _TOO_FINE.sub(r"\1", text)
     for candidate in formats:

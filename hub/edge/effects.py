@@ -8,7 +8,8 @@ instruction carries the number of who has it in hand, only a higher one takes it
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, func, insert, or_, select, update
@@ -19,6 +20,8 @@ from hub.edge.tables import UNDER_WAY, effects, fences, links, upsert
 from hub.errors import RestartMe
 from schemas.tasks import TaskStatus
 
+_AT_ONCE = 500
+"""Keys that a database is asked about together."""
 _ANSWERED = effects.c.state.in_([State.APPLIED, State.REJECTED])
 
 
@@ -49,17 +52,25 @@ class EffectLedger:
         self._engine, self._connector = engine, connector
         self._fence = 0
 
-    def effect(self, effect_key: str) -> EffectRow | None:
-        """One row of the ledger."""
+    def rows(self, effect_keys: Collection[str]) -> dict[str, EffectRow]:
+        """Rows of the ledger by effect key, those that there are."""
+        found: dict[str, EffectRow] = {}
         with self._engine.connect() as connection:
-            return self._effect(connection, effect_key)
+            for some in _some(effect_keys):
+                found |= {row.effect_key: row for row in self._rows(connection, _any_of(some))}
+        return found
 
-    def effect_of(self, legacy_key: str) -> EffectRow | None:
-        """The effect that a legacy record belongs to; None where it is nobody's task of ours."""
-        query = select(links.c.effect_key).where(links.c.connector == self._connector, links.c.legacy_key == legacy_key)
+    def rows_of(self, legacy_keys: Collection[str]) -> dict[str, EffectRow]:
+        """The effects that legacy records belong to, by their keys; without those that are nobody's task of ours."""
+        linked: dict[str, str] = {}
         with self._engine.connect() as connection:
-            effect_key = connection.scalar(query)
-            return None if effect_key is None else self._effect(connection, effect_key)
+            for some in _some(legacy_keys):
+                query = select(links.c.legacy_key, links.c.effect_key).where(
+                    links.c.connector == self._connector, links.c.legacy_key.in_(some)
+                )
+                linked |= {row.legacy_key: row.effect_key for row in connection.execute(query)}
+        rows = self.rows(linked.values())
+        return {key: rows[effect_key] for key, effect_key in linked.items() if effect_key in rows}
 
     def take_over(self) -> None:
         """From here on this process applies instructions: whatever it takes in hand, no process that began before may touch again."""
@@ -323,3 +334,9 @@ class EffectLedger:
 
 def _any_of(effect_keys: Collection[str]) -> ColumnElement[bool]:
     return effects.c.effect_key.in_(list(effect_keys))
+
+
+def _some(keys: Collection[str]) -> Iterator[list[str]]:
+    them = iter(sorted(set(keys)))
+    while some := list(islice(them, _AT_ONCE)):
+        yield some

@@ -24,7 +24,20 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from connectors.sdk import contract
@@ -180,14 +193,22 @@ class Extracts:
             let_go = connection.execute(update(extracts).where(*which).values(phase=Phase.RELEASED))
             return self._by_id(connection, number) if let_go.rowcount else None
 
-    def news(self, taken: Taken, at_most: int) -> list[LegacyRecord]:
-        """Some of what is to be said of an extract and was not acknowledged yet."""
+    def news(self, taken: Taken, at_most: int, after: LegacyRecord | None = None) -> list[LegacyRecord]:
+        """Some of what is to be said of an extract and was not acknowledged yet.
+
+        Args:
+            taken: the extract.
+            at_most: so many.
+            after: behind this one, which is on its way and may be acknowledged any moment; None: from the first.
+        """
         query = (
             select(extract_news.c.change, extract_news.c.key, extract_news.c.hash, extract_news.c.body)
             .where(extract_news.c.extract == taken.id)
             .order_by(extract_news.c.change, extract_news.c.key)
             .limit(at_most)
         )
+        if after is not None:
+            query = query.where(tuple_(extract_news.c.change, extract_news.c.key) > (after.change, after.key))
         with self._engine.connect() as connection:
             return [
                 LegacyRecord(

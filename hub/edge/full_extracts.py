@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from threading import Event as Signal
 from typing import Any
@@ -56,14 +57,16 @@ class FullExtracts:
         after: Checkpoint | None,
         *,
         whole: Callable[[int], None],
+        settled: Callable[[], None],
         now_ms: Callable[[], int],
     ) -> Iterator[Page]:
-        """The news of what is pending, or of the next extract; each page is acknowledged before the next is asked for.
+        """The news of what is pending, or of the next extract. A page may be asked for before the one before it is acknowledged.
 
         Args:
             connector: where extracts come from.
             after: the checkpoint of the last that was said to its end.
             whole: told how many rows an extract has that was read to its end.
+            settled: returns when every page that was given is acknowledged; an extract is at its end no earlier.
             now_ms: milliseconds since 1970.
 
         Raises:
@@ -74,7 +77,7 @@ class FullExtracts:
         self._memory.sweep()
         before, pending = self._memory.applied(), self._pending()
         if pending is not None and pending.phase is not Phase.HELD:
-            yield from self._say(pending, before, now_ms)
+            yield from self._say(pending, before, settled, now_ms)
             return
         extract = connector.extract(self._dataset, after if pending is None else pending.checkpoint)
         if extract is None:
@@ -87,13 +90,13 @@ class FullExtracts:
         if pending is not None and (released := self._memory.again(pending)).phase is Phase.RELEASED:
             # A person let it go while the next one was read, which is read again, and compared with it.
             self._memory.forget(taken)
-            yield from self._say(released, before, now_ms)
+            yield from self._say(released, before, settled, now_ms)
             return
         whole(taken.rows)
         if why := self._too_different(taken, before):
             self._memory.hold(taken, why)
             raise Held(why)
-        yield from self._say(taken, before, now_ms)
+        yield from self._say(taken, before, settled, now_ms)
 
     def _pending(self) -> Taken | None:
         """What is not at its end; what was being read when a process died is forgotten, and read anew."""
@@ -144,15 +147,20 @@ class FullExtracts:
             f"`hub connector release {self._connector} {self._dataset} {taken.id}`; if not, have a whole one sent: it takes its place."
         )
 
-    def _say(self, taken: Taken, before: Taken | None, now_ms: Callable[[], int]) -> Iterator[Page]:
+    def _say(
+        self, taken: Taken, before: Taken | None, settled: Callable[[], None], now_ms: Callable[[], int]
+    ) -> Iterator[Page]:
         """What is news of an extract, to its end; then it is the one that the next is compared with."""
         if taken.phase is not Phase.APPLYING:
             self._memory.accept(taken, before)
             reach(Failpoint.EXTRACT_ACCEPTED)
-        while records := self._memory.news(taken, _SAID_TOGETHER):
-            yield Page(tuple(records), lambda connection, said=records: self._forget(connection, taken, said))  # type: ignore[misc]  # mypy infers no default
+        said: LegacyRecord | None = None
+        while records := self._memory.news(taken, _SAID_TOGETHER, after=said):
+            said = records[-1]
+            yield Page(tuple(records), partial(self._forget, taken=taken, said=records))
             if self._stop.is_set():
                 return
+        settled()
         reach(Failpoint.EXTRACT_SAID)
         self._memory.finish(taken, before, now_ms())
         self._log.info(

@@ -127,8 +127,8 @@ def killed_source(connector: str, *twins: str) -> Any:
 @pytest.mark.parametrize(
     "connector",
     [
-        killed_source("universal_housing", "checkpoint-first"),
-        killed_source("social_care_soap", "checkpoint-first"),
+        killed_source("universal_housing", "checkpoint-first", "acknowledgements-are-not-awaited"),
+        killed_source("social_care_soap", "checkpoint-first", "acknowledgements-are-not-awaited"),
         killed_source("transport_files"),
     ],
 )

@@ -56,13 +56,25 @@ def test_an_intention_is_found_by_whoever_comes_next_and_an_outcome_ends_it(memo
 
     assert (row.state, row.receipt) == (State.APPLIED, Receipt(status=TaskStatus.ACCEPTED, reference="00012345"))
     assert len(memory.effects.unfinished()) == 0
-    assert memory.effects.effect_of("00012345") == row == memory.effects.effect("a")
+    assert memory.effects.rows_of(["00012345"]).get("00012345") == row == memory.effects.rows(["a"]).get("a")
+
+
+def test_many_records_are_found_by_their_keys_together_and_strangers_are_left_out(memory: EdgeMemory) -> None:
+    keys = [f"{number:032x}" for number in range(3)]
+    for key in keys:
+        begin(memory, key)
+    linked = finish(memory, keys[0], Receipt(status=TaskStatus.ACCEPTED, reference="00012345"), 3000)
+
+    strangers = {str(number) for number in range(1_200)}
+    assert memory.effects.rows_of({"00012345", *strangers}) == {"00012345": linked}
+    assert set(memory.effects.rows({*keys, *strangers})) == set(keys)
+    assert memory.effects.rows(()) == memory.effects.rows_of(()) == {}
 
 
 def test_an_effect_knows_which_instruction_it_is(memory: EdgeMemory) -> None:
     memory.effects.begin([replace(intent("a", kind=Kind.CHANGED), raising=2, revision=3)], 1000)
 
-    row = memory.effects.effect("a")
+    row = memory.effects.rows(["a"]).get("a")
 
     assert row is not None
     assert (row.raising, row.revision) == (2, 3)
@@ -126,7 +138,7 @@ def test_what_left_is_under_way_and_what_nobody_knows_waits_until_somebody_has_f
 
     assert settled == [True, True, False]
     assert memory.effects.settle("another connector's", receipt, 4000) is False
-    there, not_there = memory.effects.effect_of("4711"), memory.effects.effect("b")
+    there, not_there = memory.effects.rows_of(["4711"]).get("4711"), memory.effects.rows(["b"]).get("b")
     assert there is not None
     assert not_there is not None
     assert (there.effect_key, there.state, there.receipt) == ("a", State.APPLIED, receipt)
@@ -158,7 +170,7 @@ def test_a_memory_that_lost_a_table_or_column_while_it_ran_does_not_pass_for_one
         connection.execute(text("DROP TABLE links"))
         connection.execute(text("ALTER TABLE checkpoints DROP COLUMN body"))
 
-    for fails in (lambda: memory.effects.effect_of("x"), lambda: memory.checkpoint("x")):
+    for fails in (lambda: memory.effects.rows_of(["x"]).get("x"), lambda: memory.checkpoint("x")):
         with pytest.raises((OperationalError, ProgrammingError)) as caught:
             fails()
         told = trouble(engine, "universal_housing", caught.value)
@@ -247,8 +259,8 @@ def test_a_round_of_instructions_is_begun_and_ended_each_with_what_came_before_i
         ("b0", receipts[0]),
         ("a1", receipts[1]),
     ]
-    linked = [row and row.effect_key for row in map(memory.effects.effect_of, ("1", "2"))]
-    assert linked == ["b0", "a1"]
+    linked = memory.effects.rows_of(["1", "2"])
+    assert {key: row.effect_key for key, row in linked.items()} == {"1": "b0", "2": "a1"}
     assert memory.effects.unfinished() == frozenset()
 
 
@@ -273,7 +285,7 @@ def test_of_a_round_of_which_another_process_has_one_nothing_is_begun_ended_or_s
             act()
 
     memory.effects.still_ours(["a"])
-    assert memory.effects.effect("c") is None
+    assert memory.effects.rows(["c"]).get("c") is None
     assert memory.effects.unfinished() == {"a", "b"}
     engine.dispose()
 
@@ -286,7 +298,7 @@ def test_what_lies_aside_is_dropped_together_with_the_withdrawal_that_settles_it
 
     finish(memory, "b", cancelled, 3000, dropped=("a",))
 
-    dropped, withdrawal = memory.effects.effect("a"), memory.effects.effect("b")
+    dropped, withdrawal = memory.effects.rows(["a"]).get("a"), memory.effects.rows(["b"]).get("b")
     assert dropped is not None
     assert withdrawal is not None
     assert (dropped.state, dropped.receipt) == (State.DROPPED, cancelled)
@@ -304,7 +316,7 @@ def test_a_checkpoint_moves_on_with_what_was_learned_and_what_was_held(memory: E
         memory.move_on("works-orders", {"version": version}, learned={"a": "00012345"}, held_records=[held], at_ms=4000)
 
     assert memory.checkpoint("works-orders") == {"version": 2}
-    learned = memory.effects.effect_of("00012345")
+    learned = memory.effects.rows_of(["00012345"]).get("00012345")
     assert learned is not None
     assert learned.reference == "00012345"
     assert memory.held("works-orders") == [held]
@@ -319,7 +331,7 @@ def test_connectors_that_share_a_database_do_not_see_each_other(database_url: st
     begin(ours, "a")
     ours.move_on("d", {"n": 1}, learned={}, at_ms=1)
 
-    assert (theirs.effects.effect("a"), theirs.checkpoint("d"), theirs.effects.unfinished()) == (
+    assert (theirs.effects.rows(["a"]).get("a"), theirs.checkpoint("d"), theirs.effects.unfinished()) == (
         None,
         None,
         frozenset(),

@@ -21,8 +21,9 @@ from connectors.sdk import (
 )
 from hub.edge.engine import open_engine
 from hub.edge.extracts import Extracts, Phase, Taken
-from hub.edge.full_extracts import FullExtracts, Held
+from hub.edge.full_extracts import FullExtracts, Held, Page
 from hub.edge.memory import EdgeMemory
+from hub.errors import RestartMe
 
 NIGHT = datetime(2026, 11, 3, 2, 0, tzinfo=UTC)
 FEED = Dataset.model_validate(
@@ -85,16 +86,36 @@ class Site:
         held = self.extracts.held()
         return self.extracts.release(held.id) if held else None
 
-    def look(self, pages: int = 1_000) -> SaidOf:
-        """One look, or as much of it as a process lives for: what was said."""
+    def pages(self, settled: Callable[[], None]) -> Iterator[Page]:
+        """The news of a look, page by page."""
         full = FullExtracts(self.extracts, "nightly", "jobs", FEED, self.stop)
-        found = full.pages(self.system, self.memory.checkpoint("jobs"), whole=self.rows.append, now_ms=lambda: 0)
+        after = self.memory.checkpoint("jobs")
+        return full.pages(self.system, after, whole=self.rows.append, settled=settled, now_ms=lambda: 0)
+
+    def look(self, pages: int = 1_000, *, late: bool = False) -> SaidOf:
+        """One look, or as much of it as a process lives for: what was said.
+
+        Args:
+            pages: so many are acknowledged.
+            late: each only when the next is there, or all are waited for.
+        """
+        under_way: list[Page] = []
+
+        def settled() -> None:
+            while under_way:
+                self.memory.move_on("jobs", None, learned={}, at_ms=0, also=under_way.pop(0).acknowledged)
+
+        found = self.pages(settled)
         said: list[LegacyRecord] = []
         for page in found:
             said += page.records
             if pages == 0:
                 break
-            self.memory.move_on("jobs", None, learned={}, at_ms=0, also=page.acknowledged)
+            if late:
+                settled()
+            under_way.append(page)
+            if not late:
+                settled()
             pages -= 1
         found.close()  # type: ignore[attr-defined]  # it is a generator
         self.records += said
@@ -119,6 +140,38 @@ def test_what_was_created_changed_and_deleted_is_said_and_nothing_of_the_rest(si
     assert site.records[-1].values == {"was_in": "Mill Lane"}
     assert site.records[-1].as_of == NIGHT + timedelta(days=1)
     assert site.rows == [4, 4]
+
+
+def test_pages_are_read_on_before_the_one_before_is_acknowledged_and_each_row_is_said_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.full_extracts._SAID_TOGETHER", 2)
+    site.system.has(dict.fromkeys("12345678", "a"))
+    site.system.has(dict.fromkeys("24678", "a") | {"1": "b", "4": "b", "9": "a"})
+
+    assert site.look(late=True) == [("created", key) for key in "12345678"]
+    assert site.look(late=True) == [
+        ("changed", "1"),
+        ("changed", "4"),
+        ("created", "9"),
+        ("deleted", "3"),
+        ("deleted", "5"),
+    ]
+    assert site.look(late=True) == []
+    assert site.memory.checkpoint("jobs") == {"night": 1}
+
+
+def test_an_extract_is_not_at_its_end_before_its_last_page_is_acknowledged(site: Site) -> None:
+    site.system.has({"1": "a"})
+
+    def refused() -> None:
+        raise RestartMe("Kafka did not acknowledge records.")
+
+    with pytest.raises(RestartMe):
+        list(site.pages(refused))
+    assert (site.extracts.applied(), site.memory.checkpoint("jobs")) == (None, None)
+
+    assert site.look() == [("created", "1")]
 
 
 def test_a_row_that_goes_from_a_to_b_and_back_says_so_three_times(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""The sender on a broker that stops answering: it gives up in time, and leaves nothing behind."""
+"""Where the sender puts records, in which order, and what it does when a broker stops answering."""
 
 import os
 import signal
@@ -6,9 +6,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]  # it exports them, and does not say so
 
 from hub.broker import nodes
 from hub.edge.kafka import Sender, TopicFacts, topics_of
@@ -16,7 +19,7 @@ from hub.edge.messages import Outgoing
 from hub.errors import RestartMe
 from hub.settings import KafkaSettings
 
-TOPIC = "sender-gives-up"
+TOPIC, GROWS = "sender-gives-up", "sender-grows"
 ONE = KafkaSettings(partitions=1)
 
 
@@ -39,6 +42,64 @@ def frozen(broker: Any) -> Iterator[Callable[[], None]]:
 
 def threads_of(client: str) -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith(client)]
+
+
+def partitions_of(kafka: str, topic: str) -> int:
+    there = AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=30).topics.get(topic)
+    return len(there.partitions) if there else 0
+
+
+@pytest.fixture
+def three(broker: Any) -> Iterator[KafkaSettings]:
+    """Settings of a hub with three partitions, whose topic is there."""
+    settings = KafkaSettings(partitions=3)
+    with topics_of(settings, broker.bootstrap) as topics:
+        topics.create([TopicFacts(GROWS, 3, 1)])
+    yield settings
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    admin.delete_topics([GROWS])[GROWS].result(30)
+    until(lambda: partitions_of(broker.bootstrap, GROWS) == 0)
+
+
+def test_a_key_stays_in_the_partition_where_every_client_puts_it_also_when_its_topic_has_grown(
+    broker: Any, three: KafkaSettings
+) -> None:
+    keys = [f"case-{number}".encode() for number in range(40)]
+    theirs: dict[bytes | None, int | None] = {}
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "partitioner": "murmur2_random", "log_level": 0})
+    for key in keys:
+        producer.produce(GROWS, b"", key, on_delivery=lambda _, sent: theirs.update({sent.key(): sent.partition()}))
+    producer.flush(60)
+
+    with closing(Sender(three, broker.bootstrap, "before")) as sender:
+        before = [place.partition for place in sender.send([Outgoing(GROWS, key, b"") for key in keys])]
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    admin.create_partitions([NewPartitions(GROWS, 5)])[GROWS].result(30)
+    until(lambda: partitions_of(broker.bootstrap, GROWS) == 5)
+    with closing(Sender(three, broker.bootstrap, "after")) as sender:
+        after = [place.partition for place in sender.send([Outgoing(GROWS, key, b"") for key in keys])]
+
+    assert before == after == [theirs[key] for key in keys]
+
+
+def test_a_partition_that_a_topic_has_not_is_not_waited_for(broker: Any, three: KafkaSettings) -> None:
+    with (
+        closing(Sender(three.model_copy(update={"partitions": 50}), broker.bootstrap, "too-far")) as sender,
+        pytest.raises(RestartMe, match=f"did not acknowledge records for {GROWS}"),
+    ):
+        sender.send([Outgoing(GROWS, str(number).encode(), b"") for number in range(10)])
+
+
+def test_what_was_begun_is_sent_in_its_order_whoever_is_waited_for_first(broker: Any, three: KafkaSettings) -> None:
+    with closing(Sender(three, broker.bootstrap, "two-at-a-time")) as sender:
+        first = sender.begin([Outgoing(GROWS, b"key", str(number).encode()) for number in range(6_000)])
+        second = sender.begin([Outgoing(GROWS, b"key", b"last")])
+
+        (last,) = second()
+        offsets = [place.offset for place in first()]
+
+    assert offsets == list(range(offsets[0], offsets[0] + 6_000))
+    assert last.offset == offsets[-1] + 1
 
 
 def test_a_sender_that_gave_up_sends_no_more_and_its_thread_ends(broker: Any, frozen: Callable[[], None]) -> None:

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
 from typing import Any
 
 from kafka import KafkaProducer
@@ -12,6 +13,7 @@ from kafka.partitioner.default import murmur2
 from hub.admission import ADMISSION, Right
 from hub.edge.kafka.connection import ANSWER_WITHIN_S, connection, does_not_answer, failed
 from hub.edge.messages import Outgoing, Place
+from hub.errors import RestartMe
 from hub.failpoints import Failpoint, reach
 from hub.settings import KafkaSettings
 from schemas.topics import LARGEST_LETTER_BYTES
@@ -25,7 +27,13 @@ _AT_ONCE = 5_000
 
 @lru_cache(maxsize=65_536)
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key, as the default partitioners of Java, aiokafka and kafka-python have it."""
+    """The partition of a key, as the default partitioners of Java, aiokafka and kafka-python have it.
+
+    Args:
+        key: of a record.
+        partitions: what the settings say, not what the topic happens to have: with one more, the later events of a case would go where its
+            earlier ones are not. A topic that has grown is refused by whoever reads it, and at every start.
+    """
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
@@ -53,6 +61,7 @@ class Sender:
                 client_id=client,
                 acks="all",
                 enable_idempotence=True,
+                # While records are being given, so that they travel together; whoever waits for them ends it.
                 linger_ms=20,
                 batch_size=64 * 1024,
                 max_request_size=LARGEST_LETTER_BYTES,
@@ -75,10 +84,23 @@ class Sender:
         Raises:
             RestartMe: one was refused or not acknowledged in time; a fresh process must start over from its checkpoint.
         """
+        return self.begin(records)()
+
+    def begin(self, records: Sequence[Outgoing]) -> Callable[[], list[Place]]:
+        """Begin to send records, in this order per key; all but the last few thousands are safe when this returns.
+
+        Returns:
+            Waits for all of them, and raises, as `send` does; to be called once, from any thread.
+
+        Raises:
+            RestartMe: as `send`.
+        """
         places: list[Place] = []
+        acknowledged: Callable[[], list[Place]] = list
         for start in range(0, len(records), _AT_ONCE):
-            places += self._send(records[start : start + _AT_ONCE])
-        return places
+            places += acknowledged()
+            acknowledged = self._begin(records[start : start + _AT_ONCE])
+        return lambda: places + acknowledged()
 
     def offer(self, record: Outgoing) -> Callable[[], bool]:
         """Send a record that may be lost, and do not wait for it.
@@ -87,37 +109,39 @@ class Sender:
             Whether it has come to an end, one way or the other.
         """
         try:
-            future = self._producer.send(
-                record.topic,
-                value=record.value,
-                key=record.key,
-                headers=list(record.headers),
-                partition=0 if record.key is None else partition_of(record.key, self._partitions),
-            )
+            future = self._give(record)
         except (KafkaError, ValueError):
             return lambda: True
         return lambda: bool(future.is_done)
 
-    def _send(self, records: Sequence[Outgoing]) -> list[Place]:
+    def _begin(self, records: Sequence[Outgoing]) -> Callable[[], list[Place]]:
         deadline = time.monotonic() + self._within_s
+        topics = sorted({record.topic for record in records})
         try:
-            futures = [
-                self._producer.send(
-                    record.topic,
-                    # kafka-python 3.0.12 refuses a record of neither, which others can send, and which must find its dead letter.
-                    value=b"" if record.value is None and record.key is None else record.value,
-                    key=record.key,
-                    headers=list(record.headers),
-                    partition=0 if record.key is None else partition_of(record.key, self._partitions),
-                )
-                for record in records
-            ]
-            reach(Failpoint.EDGE_SENT)
-            found = [_answer(future, deadline) for future in futures]
+            futures = [self._give(record) for record in records]
         except (KafkaError, ValueError) as error:  # the second says that a topic has no such partition
-            topics = sorted({record.topic for record in records})
-            what = f"Kafka did not acknowledge records for {', '.join(topics)}"
-            raise failed(what, error, Right.WRITE, topics) from error
+            raise _unacknowledged(topics, error) from error
+        reach(Failpoint.EDGE_SENT)
+        return partial(self._acknowledged, futures, topics, deadline)
+
+    def _give(self, record: Outgoing) -> Any:
+        return self._producer.send(
+            record.topic,
+            # kafka-python 3.0.12 refuses a record of neither, which others can send, and which must find its dead letter.
+            value=b"" if record.value is None and record.key is None else record.value,
+            key=record.key,
+            headers=list(record.headers),
+            partition=0 if record.key is None else partition_of(record.key, self._partitions),
+        )
+
+    def _acknowledged(self, futures: Sequence[Any], topics: Sequence[str], deadline: float) -> list[Place]:
+        with suppress(KafkaError):
+            # Whoever waits has no more to send: the producer need not linger for it. What became of each is asked below.
+            self._producer.flush(timeout=_LOOK_S)
+        try:
+            found = [_answer(future, deadline) for future in futures]
+        except KafkaError as error:
+            raise _unacknowledged(topics, error) from error
         return [Place(metadata.topic, metadata.partition, metadata.offset) for metadata in found]
 
     def close(self) -> None:
@@ -128,6 +152,11 @@ class Sender:
             # What is not acknowledged yet makes close() of kafka-python 3.0.12 raise before it has ended anything: its thread would go on
             # sending for as long as the process lives, one more for every time the brokers were away. It can go when close() ends it.
             self._producer._sender.force_close()  # noqa: SLF001 - as said
+
+
+def _unacknowledged(topics: Sequence[str], error: Exception) -> RestartMe:
+    what = f"Kafka did not acknowledge records for {', '.join(topics)}"
+    return failed(what, error, Right.WRITE, topics)
 
 
 def _answer(future: Any, deadline: float) -> Any:
@@ -145,3 +174,21 @@ def _answer(future: Any, deadline: float) -> Any:
                 return future.get(timeout=0)  # it was acknowledged, or refused, just now
             if ADMISSION.why or left_s <= _LOOK_S:
                 raise
+
+
+_partition = KafkaProducer._partition  # noqa: SLF001 - see below
+
+
+def _explicit_partition(producer: Any, topic: str, partition: int | None, *parts: Any) -> Any:
+    """As kafka-python's own, which makes a set of all topics of the cluster first, for every record (3.0.12).
+
+    It is called under that name with key and value, and with both as bytes.
+    """
+    if partition is None:
+        return _partition(producer, topic, partition, *parts)
+    if partition not in (producer._metadata.partitions_for_topic(topic) or ()):  # noqa: SLF001 - a method of that class
+        raise ValueError(f"{topic} has no partition {partition}")
+    return partition
+
+
+KafkaProducer._partition = _explicit_partition  # noqa: SLF001 - no setting of kafka-python 3.0.12 does without that set

@@ -1,6 +1,6 @@
 """The edge without a broker: what runners send is kept in a list, what they remember in a SQLite file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Signal
@@ -22,15 +22,20 @@ from schemas.envelope import Department
 
 
 class Posted:
-    """Kafka as a list: everything is acknowledged at once."""
+    """Kafka as a list: everything is acknowledged at once, unless a test says what becomes of it."""
 
     def __init__(self) -> None:
         self.records: list[Outgoing] = []
         self.sends = 0
+        self.acknowledge: Callable[[], None] = lambda: None
 
     def send(self, records: Sequence[Outgoing]) -> None:
+        self.begin(records)()
+
+    def begin(self, records: Sequence[Outgoing]) -> Callable[[], None]:
         self.sends += 1
         self.records += records
+        return self.acknowledge
 
 
 @pytest.fixture

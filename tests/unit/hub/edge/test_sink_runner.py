@@ -291,7 +291,7 @@ def takes_over(successor: EdgeMemory, instruction: Instruction) -> Begun:
 def carries_out(successor: EdgeMemory, instruction: Instruction) -> None:
     """Another process starts, and carries an instruction out."""
     takes_over(successor, instruction)
-    if successor.effects.effect(instruction.id.hex) is not None:
+    if successor.effects.rows([instruction.id.hex]):
         successor.effects.finish([Outcome(instruction.id.hex, Receipt(status=ACCEPTED, reference="00000001"), 0)])
 
 
@@ -886,7 +886,7 @@ def test_for_class_d_a_round_is_one_instruction(opaque: Hub) -> None:
     first, second = round_of(2)
 
     def only_one_is_begun() -> None:
-        assert opaque.edge.memory.effects.effect(second.id.hex) is None
+        assert not opaque.edge.memory.effects.rows([second.id.hex])
 
     opaque.making = [only_one_is_begun]
     opaque.give(first, second)
@@ -1109,7 +1109,7 @@ def test_once_it_is_found_the_next_instruction_is_about_the_reference_that_a_per
         (None, None),
         ("4711", first.id.hex),
     ]
-    assert opaque.edge.memory.effects.effect_of("4711") is not None
+    assert opaque.edge.memory.effects.rows_of(["4711"]).get("4711") is not None
 
 
 def test_what_was_never_there_is_asked_for_anew_and_the_first_stays_untouched(opaque: Hub) -> None:

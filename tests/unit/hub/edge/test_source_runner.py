@@ -5,6 +5,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from threading import Event as Signal
+from threading import Semaphore
 from typing import Any, cast
 
 import pytest
@@ -19,6 +21,7 @@ from connectors.sdk import (
     LegacyRecord,
     Progress,
     Receipt,
+    RetryLater,
     Said,
     SourceConnector,
     UnmappedCode,
@@ -28,6 +31,7 @@ from hub.edge.ledger import Intent, Kind, Outcome
 from hub.edge.memory import EdgeMemory
 from hub.edge.messages import Place
 from hub.edge.source_runner import Edge, SourceRunner
+from hub.errors import RestartMe
 from schemas.housing import WorksOrder, WorksOrderChanged
 from schemas.references import case_reference
 from schemas.tasks import TaskStatus, TaskStatusChanged
@@ -39,7 +43,7 @@ OURS, THEIRS = "0" * 31 + "1", "0" * 31 + "2"
 
 
 class Register(SourceConnector[ConnectorSettings]):
-    """A legacy system that delivers what a test puts in, one batch a look, and ends the test when there is no more."""
+    """A legacy system that delivers what a test puts in, one batch a look unless told, and ends the test when there is no more."""
 
     settings_type = ConnectorSettings
 
@@ -49,7 +53,9 @@ class Register(SourceConnector[ConnectorSettings]):
         )
         self._stop = stop
         self.looks: list[Callable[[], Iterable[LegacyRecord]]] = []
-        """What each look finds, or does."""
+        """What each batch holds, or does."""
+        self.batches = 1
+        """Batches of one look."""
         self.answers: list[Any] = []
         """What is read instead of the next batches."""
         self.meaning: Callable[[LegacyRecord], Iterable[Said]] = progress_of
@@ -64,9 +70,10 @@ class Register(SourceConnector[ConnectorSettings]):
         if not self.looks:
             self._stop()
             return
-        look = self.looks.pop(0)
         place = after["place"] if after else 0
-        yield Batch(records=tuple(look()), checkpoint={"place": place + 1})
+        for look in [self.looks.pop(0) for _ in range(min(self.batches, len(self.looks)))]:
+            place += 1
+            yield Batch(records=tuple(look()), checkpoint={"place": place})
 
     def translate(self, record: LegacyRecord) -> Iterable[Said]:
         return self.meaning(record)
@@ -190,13 +197,13 @@ def test_what_may_be_of_an_instruction_under_way_is_told_apart_once_that_has_end
 
 def test_a_record_of_nobodys_task_does_not_wait_for_instructions_that_began_after_it_was_read(hub: Hub) -> None:
     numbers = iter(range(0x10, 0x1000))
-    effect_of = hub.memory.effects.effect_of
+    effects_of = hub.memory.effects.rows_of
 
-    def busy(legacy_key: str) -> Any:
+    def busy(legacy_keys: Any) -> Any:
         hub.asked(f"{next(numbers):032x}")  # the sink takes up one instruction after the other
-        return effect_of(legacy_key)
+        return effects_of(legacy_keys)
 
-    cast("Any", hub.memory).effect_of = busy
+    cast("Any", hub.memory.effects).rows_of = busy
 
     hub.read(lambda: [job(7001)])
 
@@ -386,7 +393,7 @@ def test_a_connector_that_cannot_be_made_or_closed_is_made_again(hub: Hub, monke
 
 
 def test_a_memory_that_goes_away_ends_the_process_and_blames_no_record(hub: Hub) -> None:
-    cast("Any", hub.memory.effects).effect = fails(OperationalError("select", {}, OSError("gone")))
+    cast("Any", hub.memory.effects).rows = fails(OperationalError("select", {}, OSError("gone")))
 
     with pytest.raises(OperationalError):
         hub.read(lambda: [job(7001, ref=OURS)])
@@ -464,3 +471,160 @@ def test_past_the_rate_a_source_stands_still_and_tries_one_more_each_minute(hub:
     assert hub.letters() == ["unmapped-code"] * 5
     assert len(hub.memory.held("jobs")) == 5
     assert hub.memory.checkpoint("jobs") == {"place": 1}
+
+
+def test_the_next_batch_is_read_and_understood_while_the_one_before_is_not_acknowledged(hub: Hub) -> None:
+    acknowledged, understood = Signal(), Signal()
+    hub.register.batches = 2
+
+    def says(record: LegacyRecord) -> Iterable[Said]:
+        if record.key == "7002":
+            assert hub.memory.checkpoint("jobs") is None
+            understood.set()
+        return fact_of(record)
+
+    def acknowledge() -> None:
+        assert understood.wait(90), "nothing was read before the acknowledgement came"
+        acknowledged.set()
+
+    hub.register.meaning = says
+    hub.posted.acknowledge = acknowledge
+
+    hub.read(lambda: [job(7001)], lambda: [job(7002)])
+
+    assert acknowledged.is_set()
+    assert hub.memory.checkpoint("jobs") == {"place": 2}
+
+
+def test_a_batch_is_not_sent_before_the_one_before_it_has_its_checkpoint(hub: Hub) -> None:
+    there: list[Any] = []
+    hub.register.batches = 3
+    hub.register.meaning = fact_of
+    begin = hub.posted.begin
+
+    def watched(records: Any) -> Any:
+        there.append(hub.memory.checkpoint("jobs"))
+        return begin(records)
+
+    hub.posted.begin = watched
+
+    hub.read(lambda: [job(7001)], lambda: [job(7002)], lambda: [job(7003)])
+
+    assert there == [None, {"place": 1}, {"place": 2}]
+
+
+def test_a_batch_that_is_not_acknowledged_ends_the_process_and_no_checkpoint_passes_it(hub: Hub) -> None:
+    hub.register.batches = 3
+    hub.register.meaning = fact_of
+    acknowledged = iter([True])
+
+    def acknowledge() -> None:
+        if not next(acknowledged, False):
+            raise RestartMe("Kafka did not acknowledge records.")
+
+    hub.posted.acknowledge = acknowledge
+
+    with pytest.raises(RestartMe, match="did not acknowledge"):
+        hub.read(lambda: [job(7001)], lambda: [job(7002)], lambda: [job(7003)])
+
+    assert hub.memory.checkpoint("jobs") == {"place": 1}
+    assert len(hub.posted.records) == 2
+
+
+@pytest.mark.parametrize("ends", [OSError("full"), RetryLater("The register is away.")])
+def test_what_was_sent_before_reading_failed_has_its_checkpoint(
+    hub: Hub, ends: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.edge.source_runner.BROKEN_FOR_S", 0.001)
+    hub.register.batches = 2
+    hub.register.meaning = fact_of
+
+    def goes_wrong() -> Any:
+        hub.register.batches = 1
+        hub.register.looks.append(lambda: [job(7002)])
+        fails(ends)()
+
+    hub.read(lambda: [job(7001)], goes_wrong)
+
+    assert [record.key for record in hub.posted.records] == [b"7001", b"7002"]
+    assert hub.memory.checkpoint("jobs") == {"place": 2}
+
+
+def test_a_stop_lets_the_batch_under_way_come_to_its_checkpoint(hub: Hub) -> None:
+    hub.register.batches = 3
+    hub.register.meaning = fact_of
+    hub.posted.acknowledge = lambda: hub.edge.stop.wait(90)
+
+    def stops() -> Iterable[LegacyRecord]:
+        hub.edge.stop.set()
+        return [job(7002)]
+
+    hub.read(lambda: [job(7001)], stops, lambda: [job(7003)])
+
+    assert hub.memory.checkpoint("jobs") == {"place": 2}
+    assert [record.key for record in hub.posted.records] == [b"7001", b"7002"]
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+def test_a_record_that_says_no_more_than_a_reference_is_known_by_one_before_it_that_told_whose_that_is(
+    hub: Hub, batches: int
+) -> None:
+    hub.asked(OURS, ACCEPTED)
+    told, bare = job(7001, ref=OURS), job(7001)
+    looked_up = Semaphore(0)
+    effects_of = hub.memory.effects.rows_of
+
+    def counted(legacy_keys: Any) -> Any:
+        found = effects_of(legacy_keys)
+        looked_up.release()
+        return found
+
+    def acknowledge() -> None:
+        # Before that, nothing of what the first record told is in the memory.
+        assert all(looked_up.acquire(timeout=90) for _ in range(batches))
+        looked_up.release(batches)
+
+    cast("Any", hub.memory.effects).rows_of = counted
+    hub.posted.acknowledge = acknowledge
+    hub.register.batches = batches
+
+    if batches == 1:
+        hub.read(lambda: [told, bare])
+    else:
+        hub.read(lambda: [told], lambda: [bare])
+
+    assert hub.done() == ["task-1", "task-1"]
+
+
+def test_whose_records_are_is_asked_once_for_all_of_a_batch(hub: Hub) -> None:
+    hub.asked(OURS, Receipt(status=TaskStatus.ACCEPTED, reference="7001"))
+    asked: list[Any] = []
+    effects_of = hub.memory.effects.rows_of
+
+    def counted(legacy_keys: Any) -> Any:
+        asked.append(set(legacy_keys))
+        return effects_of(legacy_keys)
+
+    cast("Any", hub.memory.effects).rows_of = counted
+
+    hub.read(lambda: [job(number) for number in (7001, 7002, 7003)])
+
+    assert asked == [{"7001", "7002", "7003"}]
+    assert hub.done() == ["task-1"]
+
+
+def test_what_an_instruction_wrote_that_ended_meanwhile_is_found(hub: Hub) -> None:
+    hub.asked(OURS)
+    effects_of = hub.memory.effects.rows_of
+
+    def ends_behind(legacy_keys: Any) -> Any:
+        found = effects_of(legacy_keys)
+        if OURS in hub.memory.effects.unfinished():
+            hub.memory.effects.finish([Outcome(OURS, Receipt(status=TaskStatus.ACCEPTED, reference="7002"), 2000)])
+        return found
+
+    cast("Any", hub.memory.effects).rows_of = ends_behind
+
+    hub.read(lambda: [job(7001), job(7002)])
+
+    assert (hub.done(), hub.letters()) == (["task-1"], [])
