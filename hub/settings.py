@@ -127,7 +127,7 @@ class WorkerSettings(_Section):
     """Port of /livez, /readyz and /metrics on `health_host`."""
     health_host: str = "127.0.0.1"
     """Address to listen on."""
-    round_ms: Annotated[int, Field(ge=0, le=1000)] = 10
+    round_ms: Annotated[int, Field(ge=0, le=1000)] = 20
     """Least time between the starts of two rounds, milliseconds."""
     session_timeout_s: Annotated[float, Field(ge=6, le=300)] = 10.0
     """After how long without a heartbeat the group gives this worker's partitions away."""
