@@ -27,6 +27,10 @@ class PerhapsWritten(TranslationError):
     """An instruction is set aside though it may be in the legacy system: its replay has to look before it writes."""
 
 
+class PerhapsTogether(Exception):
+    """Instructions were to be written in one transaction, and nobody knows whether they were."""
+
+
 class ApplyAgain:
     """Applies instructions, each until there is a receipt.
 
@@ -41,6 +45,8 @@ class ApplyAgain:
         self._together, self._looks = effect_class is EffectClass.A, effect_class is EffectClass.B
         self._given_up = 0
         """How many instructions were set aside for a defect of the connector since it last gave a receipt."""
+        self._failed_together = 0
+        """How many rounds in a row met a defect where they were written together; after a few, each is applied by itself from then on."""
 
     def __call__(self, effect: Effect, in_doubt: bool) -> Receipt:
         """The system's receipt; waits as long as it is away.
@@ -95,12 +101,13 @@ class ApplyAgain:
         return self._together and len(effects) > 1
 
     def together(self, effects: Sequence[Effect]) -> Sequence[Receipt] | None:
-        """The receipts of instructions that were written in one transaction; None where each has to be applied by itself.
+        """The receipts of instructions that were written in one transaction; None where none was, and each has to be applied by itself.
 
         Args:
             effects: the instructions, each of another case, that may be taken together.
 
         Raises:
+            PerhapsTogether: each has to be applied by itself, for nobody knows whether they were written.
             RestartMe: another process has one in hand, or has carried it out.
         """
         connector = self._system.connector()
@@ -111,12 +118,16 @@ class ApplyAgain:
         except NotImplementedError:
             self._together = False
             return None
-        except ConnectorError:
-            return None  # applied by itself, each says whether it is the one, and what to do about it
-        except Exception as error:  # noqa: BLE001 - whatever it is, they are not lost: the ledger knows them, and so may the system
+        except TranslationError:
+            return None  # applied by itself, each says whether it is the one
+        except ConnectorError as error:
+            raise PerhapsTogether from error  # the same; and what is to be done about it
+        except Exception as error:
             self._system.let_go(error)
-            return None
-        self._given_up = 0
+            self._failed_together += 1
+            self._together = self._failed_together < _GIVE_UP_AT_MOST
+            raise PerhapsTogether from error
+        self._given_up = self._failed_together = 0
         return receipts
 
     def _fails(self, error: Exception, before: bool, backoff: Backoff) -> bool:

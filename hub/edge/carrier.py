@@ -1,13 +1,14 @@
 """Carries out a round of a department's instructions: ledger, apply, ledger, report.
 
 One transaction notes every intention of the round before anything is done about it, and one every outcome, before any is reported. What is
-done is ended before anything is waited for, and every now and then, so that a slow system keeps no report back. After a crash in the middle
-the ledger knows each instruction of the round by its intention: that says what is to be done about it (`history.py`), as if it had been
-alone.
+done is ended before anything is waited for, and every now and then, so that a slow system keeps no report back; what has not been tried by
+then is given back and begun anew. After a crash in the middle the ledger knows each instruction of the round by its intention: that says
+what is to be done about it (`history.py`), as if it had been alone.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -16,7 +17,7 @@ from connectors.sdk.contract import Effect, EffectClass, Instruction, Receipt
 from connectors.sdk.errors import ConfigurationError, TranslationError
 from connectors.sdk.manifest import Manifest
 from hub.dead_letters.parking import WAITS_FOR_EARLIER
-from hub.edge.again import ApplyAgain, PerhapsWritten
+from hub.edge.again import ApplyAgain, PerhapsTogether, PerhapsWritten
 from hub.edge.history import History, Move
 from hub.edge.ledger import EffectRow, Intent, Outcome, State
 from hub.edge.legacy import LegacySystem, now_ms
@@ -34,6 +35,10 @@ _ENDED_BEFORE_AN_ANSWER = (
     "The connector's process ended after it was sent, or just before that, and before an answer came."
 )
 _NEVER_SENT = Receipt(status=TaskStatus.CANCELLED, reason="It was withdrawn before it reached the department's system.")
+
+
+class Stopping(Exception):
+    """The process stops while an instruction waits; whoever starts next finds it in the ledger."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,8 @@ class Carrier:
         sidings: where an instruction goes that cannot be carried out.
         say: takes what is to be sent before the offsets follow.
         is_done: takes a record whose offset may follow.
-        goes_on: asked before each instruction: whether it is still this process's to carry out. May report meanwhile what is done.
+        goes_on: asked before each instruction: whether it is still this process's to carry out. May report meanwhile what is done, or
+            raise Stopping.
     """
 
     def __init__(
@@ -107,29 +113,63 @@ class Carrier:
         self._again = ApplyAgain(self._ledger, system, manifest.effect_class)
         self._applies = ApplyOnce(self._ledger, system) if self._once else self._again
         self._done: list[_Done] = []
+        self._untried: deque[Call] = deque()
+        self._given_back = False
+        self._receipts: Mapping[str, Receipt] = {}
+        """Of those of the round that were written together, by effect key."""
+        self._unsure = False
+        """Whether those of the round may have been written together, and nobody knows."""
         self._log = structlog.get_logger().bind(connector=edge.speaker.connector)
 
     def carry_out(self, instructions: Sequence[tuple[Incoming, Instruction]]) -> None:
         """Carry out a round, each of whose instructions is of another case; a round of one as well.
 
         Raises:
+            Stopping: the process stops.
             RestartMe: another process has taken this one's place.
             ConfigurationError: the legacy system says that the settings are wrong.
         """
-        began = time.monotonic()
         calls = self._begin(instructions)
-        receipts = self._together(calls)
-        took_s = time.monotonic() - began
+        began, self._unsure = time.monotonic(), False
+        self._receipts = self._together(calls)
+        each_s = (time.monotonic() - began) / max(1, len(self._receipts))
+        self._untried = deque(calls)
         try:
-            for call in calls:
-                if call.key in receipts:
-                    self._done.append(_Done(call, Outcome(call.key, receipts[call.key], now_ms()), took_s))
-                elif self._goes_on(call.record):
+            while (call := self._next()) is not None:
+                receipt = self._receipts.get(call.key)
+                goes_on = receipt is not None or self._goes_on(call.record)
+                self._untried.popleft()
+                if receipt is not None:
+                    self._done.append(_Done(call, Outcome(call.key, receipt, now_ms()), each_s))
+                elif goes_on:
                     self._carry_out(call)
-        except ConfigurationError:
-            self.end()
+        except (Stopping, ConfigurationError):
+            self.pause()
             raise
         self.end()
+
+    def pause(self) -> None:
+        """Before anything is waited for: end what is done, and give back what has not been tried.
+
+        So nobody takes for possibly written what nobody has touched: neither who reads the system meanwhile, nor who starts next.
+        """
+        self.end()
+        if not self._unsure:
+            self._ledger.give_back([(call.key, call.was.state if call.was else None) for call in self._not_written])
+            self._given_back = bool(self._not_written)
+
+    def _next(self) -> Call | None:
+        """The next of the round; what was given back is begun again."""
+        if self._given_back:
+            self._given_back = False
+            again = self._begin([(call.record, call.event) for call in self._not_written])
+            begun = {call.key: call for call in again}
+            self._untried = deque(begun.get(call.key, call) for call in self._untried)
+        return self._untried[0] if self._untried else None
+
+    @property
+    def _not_written(self) -> list[Call]:
+        return [call for call in self._untried if call.key not in self._receipts]
 
     def end(self) -> None:
         """Note in the ledger what is done of the round, report it, and let its offsets follow."""
@@ -171,7 +211,10 @@ class Carrier:
             return {}
         for _ in effects:
             reach(Failpoint.SINK_INTENDED)
-        receipts = self._again.together(effects)
+        try:
+            receipts = self._again.together(effects)
+        except PerhapsTogether:
+            self._unsure, receipts = True, None
         if receipts is None:
             return {}
         self._system.well()

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, delete, func, insert, or_, select, update
 
 from connectors.sdk.contract import Receipt
 from hub.edge.ledger import Begun, EffectRow, Intent, Kind, Outcome, State, effect_row
@@ -149,6 +149,23 @@ class EffectLedger:
             ended = [rows[key] for key in keys]
             self._link_to(connection, ended)
             return ended
+
+    def give_back(self, untried: Collection[tuple[str, State | None]]) -> None:
+        """Let instructions go that are in hand and about which nothing was done; whoever comes next finds them as they were before `begin`.
+
+        Args:
+            untried: effect keys, and the state in which each was found; None where it was new.
+        """
+        new = [key for key, was in untried if was is None]
+        lay = [(key, was) for key, was in untried if was in {State.ASIDE, State.IN_DOUBT}]
+        if not (new or lay):
+            return
+        with self._engine.begin() as connection:
+            for some in _some(new):
+                connection.execute(delete(effects).where(*self._in_hand(_any_of(some), State.INTENT)))
+            for key, was in lay:
+                back = update(effects).where(*self._in_hand(effects.c.effect_key == key, State.INTENT))
+                connection.execute(back.values(state=was))
 
     def set_aside(self, effect_key: str, *, perhaps_written: bool = False) -> None:
         """An instruction goes to the dead letters; `perhaps_written` where the legacy system may have it all the same."""

@@ -58,7 +58,7 @@ def rounds(
 
 
 class Pace:
-    """How many instructions a round may have, by how long the last ones took.
+    """How many instructions a round may have, by how long the last ones took. Few at first: nobody knows yet how fast the system is.
 
     Args:
         at_most: no more than so many, however fast the system is.
@@ -77,5 +77,4 @@ class Pace:
             self.room = min(self._at_most, 2 * self.room)
 
 
-_FIRST = 16
-"""Room before it is known how fast a system is."""
+_FIRST = 4

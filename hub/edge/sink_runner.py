@@ -15,16 +15,16 @@ lives.
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, cast
 
 import structlog
 
 from connectors.sdk.contract import EffectClass, Instruction, Receipt, SinkConnector
+from connectors.sdk.errors import ConfigurationError
 from connectors.sdk.manifest import Manifest
 from hub.dead_letters import parking
 from hub.dead_letters.parking import PARKED
-from hub.edge.carrier import Carrier
+from hub.edge.carrier import Carrier, Stopping
 from hub.edge.choice import PART
 from hub.edge.kafka import Receiver
 from hub.edge.ledger import State
@@ -51,10 +51,6 @@ _SHOW_LIFE_S = 1.0
 _COUNT_EVERY_S = 5.0
 _WITHOUT_PARTITIONS_S = 45.0
 """kafka-python 3.0.12 has been seen to join, to be told to join again, and to say nothing more: a group of one, and nobody in it."""
-
-
-class Stopping(Exception):
-    """The process stops while an instruction waits; whoever starts next finds it in the ledger."""
 
 
 class SinkRunner:
@@ -105,8 +101,13 @@ class SinkRunner:
                 batch = self._receiver.poll(_POLL_S, _AT_ONCE)
                 self._look_at_membership()
                 if batch:
-                    with suppress(Stopping):
+                    try:
                         self._take_all(batch)
+                    except Stopping:
+                        pass
+                    except ConfigurationError:
+                        self._flush()  # what is done is told before a person has to mend the settings
+                        raise
                     self._flush()
                     self._count_unfinished()
                 self._count_waiting()
@@ -238,7 +239,7 @@ class SinkRunner:
         Raises:
             Stopping: the process stops.
         """
-        self._carrier.end()
+        self._carrier.pause()
         self._flush()
         self._count_unfinished()
         self._count_waiting()

@@ -50,6 +50,7 @@ from hub.edge.understanding import (
     records_of,
 )
 from hub.edge.wrapping import Speaker
+from hub.errors import HubError
 from hub.failpoints import Failpoint, Injected, reach
 
 BROKEN_FOR_S = 300.0
@@ -207,7 +208,7 @@ class SourceRunner:
             raise self._reach.broken(error, "read") from error
 
     def _pages(self, connector: SourceConnector[Any], extracts: FullExtracts) -> Iterator[Page]:
-        """The news of the next full extract; what fails here is the connector, or our own memory, which ends the process."""
+        """The news of the next full extract; what fails here is the connector; or our own memory, or Kafka, which ends the process."""
         after = self._edge.memory.checkpoint(self._dataset)
         try:
             yield from extracts.pages(
@@ -217,7 +218,7 @@ class SourceRunner:
                 settled=self._behind.wait,
                 now_ms=lambda: round(time.time() * 1000),
             )
-        except (*ON_PURPOSE, HeldExtract, SQLAlchemyError, Injected):
+        except (*ON_PURPOSE, HubError, HeldExtract, SQLAlchemyError, Injected):
             raise
         except Exception as error:
             raise self._reach.broken(error, "extract") from error

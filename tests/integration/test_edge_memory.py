@@ -449,3 +449,32 @@ def test_a_folder_that_cannot_be_made_is_named_and_is_made_once_nothing_is_in_th
 
     assert begin(EdgeMemory(engine, "universal_housing"), "a").was is None
     engine.dispose()
+
+
+def test_what_was_given_back_is_as_it_was_before_it_was_begun(memory: EdgeMemory) -> None:
+    begin(memory, "lay")
+    memory.effects.set_aside("lay")
+    begin(memory, "ended")
+    finish(memory, "ended", Receipt(status=TaskStatus.ACCEPTED, reference="1"), 2000)
+    for key in ("lay", "new", "doubted"):
+        begin(memory, key)
+
+    memory.effects.give_back([("lay", State.ASIDE), ("new", None), ("doubted", State.INTENT), ("ended", None)])
+
+    rows = memory.effects.rows(["lay", "new", "doubted", "ended"])
+    assert {key: row.state for key, row in rows.items()} == {
+        "lay": State.ASIDE,
+        "doubted": State.INTENT,
+        "ended": State.APPLIED,
+    }
+
+
+def test_nobody_gives_back_what_another_process_has_in_hand(memory: EdgeMemory) -> None:
+    begin(memory, "a")
+    successor = EdgeMemory(memory._engine, "universal_housing")
+    successor.effects.take_over()
+    begin(successor, "a")
+
+    memory.effects.give_back([("a", None)])
+
+    assert memory.effects.unfinished() == {"a"}

@@ -20,6 +20,7 @@ from schemas.topics import LARGEST_LETTER_BYTES
 
 _HOURS_MS = 12 * 60 * 60 * 1000
 _LOOK_S = 0.5
+_LINGER_MS = 20
 """How often to look whether this process is still let in, while an acknowledgement is waited for."""
 _AT_ONCE = 5_000
 """Records that wait for their acknowledgement together: the producer itself bounds nothing."""
@@ -62,7 +63,7 @@ class Sender:
                 acks="all",
                 enable_idempotence=True,
                 # While records are being given, so that they travel together; whoever waits for them ends it.
-                linger_ms=20,
+                linger_ms=_LINGER_MS,
                 batch_size=64 * 1024,
                 max_request_size=LARGEST_LETTER_BYTES,
                 compression_type="zstd",
@@ -137,7 +138,8 @@ class Sender:
     def _acknowledged(self, futures: Sequence[Any], topics: Sequence[str], deadline: float) -> list[Place]:
         with suppress(KafkaError):
             # Whoever waits has no more to send: the producer need not linger for it. What became of each is asked below.
-            self._producer.flush(timeout=_LOOK_S)
+            # Nor does one wait here for what others gave it that cannot go out.
+            self._producer.flush(timeout=_LINGER_MS / 1000)
         try:
             found = [_answer(future, deadline) for future in futures]
         except KafkaError as error:
