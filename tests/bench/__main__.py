@@ -11,7 +11,6 @@ from typing import Any
 from hub.errors import ConfigurationError
 from hub.routing.world import load_world
 from hub.settings import load
-from hub.supervisor.alone import alone
 from tests.bench import database
 from tests.bench.ground import ground
 from tests.bench.here import about
@@ -22,6 +21,7 @@ from tests.bench.results import LATENCY, RUNS, Results, beside, empty
 from tests.bench.roster import ROOT
 from tests.bench.roster import load as load_contestants
 from tests.bench.session import Session, prepared
+from tests.bench.single import single
 
 WORK = ROOT / ".hub" / "bench"
 RESULTS = Path(__file__).with_name("RESULTS.json")
@@ -92,7 +92,7 @@ def main() -> int:
     if unknown := sorted(set(asked.paths) - set(PATHS)):
         sys.exit(f"There is no path {', '.join(unknown)}. There are: {', '.join(PATHS)}.")
     try:
-        with alone(WORK):
+        with single(WORK):
             return _measured(asked)
     except ConfigurationError as error:
         sys.exit(str(error))

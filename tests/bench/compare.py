@@ -20,17 +20,18 @@ from hub.bench.story import story
 from hub.errors import ConfigurationError
 from hub.routing.world import load_world
 from hub.settings import load
-from hub.supervisor.alone import alone
 from tests.bench.ground import ground
 from tests.bench.measure import Run, measure
 from tests.bench.preload import begins, tell
 from tests.bench.process import Heat, step_aside, write_settings
 from tests.bench.roster import ROOT, Contestant
 from tests.bench.roster import load as contestants
+from tests.bench.single import single
 
 FOLDER = ROOT / ".hub" / "bench"
 BASELINE = Path(__file__).with_name("baseline")
-_EVENTS = 10_000
+_EVENTS = 40_000
+"""Fewer are over before they can be timed."""
 _PARTITIONS = 4
 _TURNS = (("now", "before"), ("before", "now"))
 """Each goes first once: the second one finds a warmer machine."""
@@ -59,7 +60,7 @@ def baseline(commit: str, folder: Path) -> Path | None:
 def main() -> int:
     """Compare; 1 when this checkout lost or doubled something."""
     try:
-        with alone(FOLDER):
+        with single(FOLDER):
             return _compare()
     except ConfigurationError as error:
         sys.exit(str(error))
@@ -105,21 +106,28 @@ def _runs(both: dict[str, Contestant], work: Path, until: float) -> dict[str, li
 
 
 def compared(now: Iterable[Run], before: Iterable[Run], commit: str) -> list[str]:
-    """How two sets of runs compare, in words.
+    """How two sets of runs compare, in words; a run too short to be timed does not count.
 
     Args:
         now, before: of this checkout, and of the commit.
         commit: its id, as people read it.
     """
     now, before = list(now), list(before)
+    timed = [[run for run in runs if run.per_s] for runs in (now, before)]
     lines = [f"{'':<24}{'now':>12}{commit:>16}{'now / before':>16}"]
     for what, figure in (("events/s", "per_s"), ("CPU s/million", "cpu_s"), ("peak MB", "peak_mb")):
-        here, there = (median(getattr(run, figure) for run in runs) for runs in (now, before))
-        ratio = f"{here / there:.2f}" if there else "-"
-        lines.append(f"{what:<24}{here:>12,.1f}{there:>16,.1f}{ratio:>16}")
+        here, there = (median(getattr(run, figure) for run in runs) if runs else None for runs in timed)
+        ratio = f"{here / there:.2f}" if here is not None and there else "-"
+        lines.append(f"{what:<24}{_written(here):>12}{_written(there):>16}{ratio:>16}")
     turns = "once each" if len(now) == 1 else f"{len(now)} times each, in turns"
     lines.append(f"{now[0].events:,} events, {turns}; the medians. A single figure may be off by a tenth and more.")
+    if short := len(now) + len(before) - sum(map(len, timed)):
+        lines.append(f"Left out, as too short to be timed: {short} of {len(now) + len(before)} runs.")
     return lines
+
+
+def _written(figure: float | None) -> str:
+    return "not measured" if figure is None else f"{figure:,.1f}"
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.bench.figures import Spread
+from tests.bench.good import good_rates, is_wrong
 from tests.bench.limits import LIMITS
 from tests.bench.needs import needs
 
@@ -100,7 +101,7 @@ def _throughput(results: Mapping[str, Any]) -> str:
     rows = []
     for name, found in runs.items():
         about = results["contestants"][name]
-        good = [run for run in found if not _is_wrong(run)]
+        good = [run for run in found if not is_wrong(run)]
         if not good:
             rows.append((about["title"], "no run was right", "", "", "", "", about["keeps"]))
             continue
@@ -133,6 +134,10 @@ class _Judged:
     def verdict(self) -> str:
         return {None: "", True: "kept", False: f"MISSED{self.by}"}[self.kept]
 
+    @property
+    def in_short(self) -> str:
+        return ", ".join(filter(None, (self.measured, self.verdict)))
+
 
 def _goals(results: Mapping[str, Any]) -> str:
     rows = [(each.what, each.promised, each.measured, each.verdict) for each in _ratios(results)]
@@ -153,7 +158,7 @@ def _ratios(results: Mapping[str, Any]) -> Iterable[_Judged]:
 
 
 def _ratio(ours: Iterable[Mapping[str, Any]], theirs: Iterable[Mapping[str, Any]]) -> float | None:
-    both = [[run["per_s"] for run in runs if not _is_wrong(run) and run["per_s"]] for runs in (ours, theirs)]
+    both = [[run["per_s"] for run in runs if not is_wrong(run) and run["per_s"]] for runs in (ours, theirs)]
     return Spread.of(both[0]).median / Spread.of(both[1]).median if all(both) else None
 
 
@@ -172,23 +177,23 @@ def _latency(results: Mapping[str, Any]) -> str:
         shown = f"{rate:,}/s" if sent >= _SENT * rate else f"{rate:,}/s, of which {sent:,.0f} were sent"
         rows.append((shown, title, *spreads, _spread(good, "core_share", _hundredths)))
     head = ("", "", "p50 ms", "p95 ms", "p99 ms", "max ms", "share of a core")
-    said = [f"- {each.what}, promised {each.promised}: {each.measured}, {each.verdict}" for each in _waits(results)]
+    said = [f"- {each.what}, promised {each.promised}: {each.in_short}" for each in _waits(results)]
     text = f"## From a request on the topic to its task on the topic\n\n{_HOW_WAITS}\n\n{_table(head, rows)}"
     return text + ("\n" + "\n".join(said) + "\n" if said else "")
 
 
 def _waits(results: Mapping[str, Any]) -> Iterable[_Judged]:
     found = _by_rate(results.get("latency", ()))
-    for (rate, name), runs in found.items():
-        ours, theirs = _good(runs), _good(found.get((rate, _AGAINST), ()))
-        if name != HUB or not (ours and theirs):
-            continue
-        for key, what in (("p99", "p99"), ("core_share", "CPU")):
-            mine, other = (Spread.of(run[key] for run in good).median for good in (ours, theirs))
-            ratio = mine / other if other else 0.0
-            yield _Judged(
-                f"{rate:,}/s, {what}, ours / Quix", "at most 1", f"{ratio:.2f}", ratio <= 1, f" by {ratio - 1:.0%}"
-            )
+    for rate in dict.fromkeys(rate for rate, _ in found):
+        ours, theirs = (_good(found.get((rate, name), ())) for name in (HUB, _AGAINST))
+        for key, kind in (("p99", "p99"), ("core_share", "CPU")):
+            what, wanted = f"{rate:,}/s, {kind}, ours / Quix", "at most 1"
+            mine, other = (Spread.of(run[key] for run in good).median if good else 0.0 for good in (ours, theirs))
+            if mine and other:
+                ratio = mine / other
+                yield _Judged(what, wanted, f"{ratio:.2f}", ratio <= 1, f" by {ratio - 1:.0%}")
+            else:
+                yield _Judged(what, wanted, "not measured", None)
 
 
 def _by_rate(found: Iterable[Mapping[str, Any]]) -> dict[tuple[int, str], list[Mapping[str, Any]]]:
@@ -199,7 +204,7 @@ def _by_rate(found: Iterable[Mapping[str, Any]]) -> dict[tuple[int, str], list[M
 
 
 def _good(runs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{**run["waits"], "core_share": run["core_share"]} for run in runs if run["waits"]]
+    return [{**run["waits"], "core_share": run["core_share"]} for run in good_rates(runs)]
 
 
 def _paths(results: Mapping[str, Any]) -> str:
@@ -234,7 +239,7 @@ def is_all_right(results: Mapping[str, Any]) -> bool:
 def _wrong(results: Mapping[str, Any]) -> str:
     lines = []
     for run in results.get("runs", ()):
-        if _is_wrong(run):
+        if is_wrong(run):
             wrong = [f"{count} {what}" for what, count in (run["verdict"] or {}).items() if count and what != "seen"]
             lines.append(
                 f"- {run['contestant']}, run {run['number']}: "
@@ -248,11 +253,6 @@ def _wrong(results: Mapping[str, Any]) -> str:
     lines += [f"- {each['what']}: {_first_line(each)}" for each in results.get("paths", ()) if each.get("problem")]
     lines += [f"- {name}: {why}" for name, why in results.get("not_prepared", {}).items()]
     return "## What went wrong\n\n" + "\n".join(lines) + "\n" if lines else ""
-
-
-def _is_wrong(run: Mapping[str, Any]) -> bool:
-    verdict = run["verdict"]
-    return bool(run["problem"]) or not verdict or any(count for what, count in verdict.items() if what != "seen")
 
 
 def _first_line(found: Mapping[str, Any]) -> str:

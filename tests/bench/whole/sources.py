@@ -1,9 +1,10 @@
-"""How many rows of a legacy system a source connector makes events of in a second, on each surface: a database, a SOAP service, files."""
+"""How many rows of a database, a SOAP service, files a source connector makes events of in a second, and what a row costs."""
 
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -17,12 +18,31 @@ from schemas.envelope import Department
 from schemas.topics import CASE_EVENTS, FACTS
 from tests.bench.ground import Ground
 from tests.bench.paths import Bench, Row, row
-from tests.bench.process import hub, started, until, write_settings
+from tests.bench.process import Running, hub, started, until, write_settings
 
 _IDLE = BackOffice(accept_s=1e9)
 """Nobody works there meanwhile: what is read is what was there before."""
 _ALL_WITHIN_S = 300.0
 _SETTLED_S = 2.0
+
+
+_RUNS = "connector runs"
+"""What a connector says when it begins to read."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """How it went.
+
+    Attributes:
+        seconds: from when the connector ran to its last event.
+        events: how many it made.
+        cpu_s: of a processor, meanwhile; without its start.
+    """
+
+    seconds: float
+    events: int
+    cpu_s: float
 
 
 def measure(bench: Bench) -> Iterator[Row]:
@@ -41,17 +61,22 @@ def _surface(bench: Bench, name: str, topic: str, rows: int, seed: Callable[[Any
         serving = Serving(simulator)
         serving.start()
         try:
-            seconds, events = _read(bench, simulator.folder.parent, name, topic, simulator.connector_settings())
+            read = _read(bench, simulator.folder.parent, name, topic, simulator.connector_settings())
         finally:
             serving.stop()
     bench.ground.empty([topic, CASE_EVENTS.name])
-    per_s = there / seconds
+    return _row(name, there, read)
+
+
+def _row(name: str, rows: int, read: _Read) -> Row:
+    per_s, cpu_us = rows / read.seconds, read.cpu_s / rows * 1e6
     return row(
         f"source connector {name}",
-        f"{per_s:,.0f} rows/s ({there:,} rows, {events:,} events)",
+        f"{per_s:,.0f} rows/s ({rows:,} rows, {read.events:,} events); of a processor a row takes {cpu_us:,.0f} µs",
         rows_per_s=round(per_s),
-        rows=there,
-        events=events,
+        rows=rows,
+        events=read.events,
+        cpu_us=round(cpu_us, 1),
     )
 
 
@@ -63,8 +88,8 @@ def system(folder: Path, name: str) -> Iterator[Any]:
     yield simulator.load()(folder / "legacy", _IDLE)
 
 
-def _read(bench: Bench, folder: Path, name: str, topic: str, settings: Mapping[str, Any]) -> tuple[float, int]:
-    """Let the connector read all there is; seconds from its start to its last event, and how many there were."""
+def _read(bench: Bench, folder: Path, name: str, topic: str, settings: Mapping[str, Any]) -> _Read:
+    """Let the connector read all there is."""
     ground: Ground = bench.ground
     table = {"memory": {"url": f"sqlite:///{folder}/edge.db"}, **settings}
     write_settings(folder / "hub.toml", ground, "nobody", f"sqlite:///{folder}/none.db", {f"connectors.{name}": table})
@@ -72,20 +97,28 @@ def _read(bench: Bench, folder: Path, name: str, topic: str, settings: Mapping[s
     begin = ground.ends(places)
     with started(hub(folder / "hub.toml", "connector", "run", name), folder) as process:
         came, moved = 0, None
+        began_s: float | None = None
+        used_s = 0.0
         for now in until(_ALL_WITHIN_S):
+            if began_s is None and _has_begun(process):
+                began_s = process.used().cpu_s
             here = sum(ground.ends(places).values()) - sum(begin.values())
             if here != came:
-                came, moved = here, now
+                came, moved, used_s = here, now, process.used().cpu_s
             if moved is not None and now - moved > _SETTLED_S:
                 break
             assert not process.ended, process.last_lines()
         assert moved is not None, f"no row came within {_ALL_WITHIN_S:.0f} s\n{process.last_lines()}"
         process.stop()
     lines = [json.loads(line) for line in process.log.read_text().splitlines() if line.startswith("{")]
-    (ran,) = (line["timestamp"] for line in lines if line["event"] == "connector runs")
+    (ran,) = (line["timestamp"] for line in lines if line["event"] == _RUNS)
     began = datetime.fromisoformat(ran).astimezone(UTC).timestamp()
     stamps = [record.at_ms / 1000 for record in ground.read(begin, ground.ends(places))]
-    return max(stamps) - began, len(stamps)
+    return _Read(max(stamps) - began, len(stamps), max(0.0, used_s - (began_s or 0.0)))
+
+
+def _has_begun(process: Running) -> bool:
+    return _RUNS in process.log.read_text(errors="replace")
 
 
 def _tenants(simulator: Any, number: int) -> int:

@@ -11,6 +11,9 @@ from tests.bench.preload import tell
 from tests.bench.process import Heat
 from tests.bench.roster import load
 
+TOO_SHORT = "the story was too short to be timed"
+"""The problem of a run that was over between two looks."""
+
 
 @dataclass(frozen=True)
 class Differently:
@@ -61,4 +64,4 @@ def row_of(what: str, run: Run, **more: float) -> Row:
     found = row(what, said) | figures | more
     if run.problem or run.verdict is None or not run.verdict.right:
         return found | {"problem": f"{run.verdict} {run.problem}"}
-    return found
+    return found if run.per_s else found | {"problem": TOO_SHORT}

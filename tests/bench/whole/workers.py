@@ -9,11 +9,13 @@ from contextlib import ExitStack
 
 from hub.bench.story import story
 from hub.memory.prepare import prepare
+from tests.bench.check import Verdict
 from tests.bench.ground import OUTPUTS, STORY
 from tests.bench.measure import per_s
 from tests.bench.paths import Bench, Row, row
 from tests.bench.preload import begins, tell
 from tests.bench.process import EVERYWHERE, hub, started, until, write_settings
+from tests.bench.whole.worker_alone import TOO_SHORT
 
 _ALL_WITHIN_S = 900.0
 
@@ -51,13 +53,18 @@ def measure(bench: Bench) -> Iterator[Row]:
         records = list(ground.read(begin, ground.ends(begin)))
         verdict = told.oracle.judge(records, whole=True)
         rate = per_s(told.oracle, sorted(record.at_ms for record in records), there)
-        found = row(
-            f"workers on PostgreSQL: {number}",
-            f"{rate:,.0f} events/s, {sum(each.cpu_s for each in used):,.1f} s of a processor with all starts",
-            per_s=round(rate),
-        )
-        # While partitions find their owners an output may come again, with the same id; nothing may be missing.
-        is_right = not (verdict.missing or verdict.foreign or verdict.unfinished)
-        yield found if is_right else found | {"problem": str(verdict)}
+        yield _row(number, rate, sum(each.cpu_s for each in used), verdict)
         ground.empty(OUTPUTS)
     ground.empty([STORY])
+
+
+def _row(number: int, rate: float, cpu_s: float, verdict: Verdict) -> Row:
+    found = row(
+        f"workers on PostgreSQL: {number}",
+        f"{rate:,.0f} events/s, {cpu_s:,.1f} s of a processor with all starts",
+        per_s=round(rate),
+    )
+    # While partitions find their owners an output may come again, with the same id; nothing may be missing.
+    if verdict.missing or verdict.foreign or verdict.unfinished:
+        return found | {"problem": str(verdict)}
+    return found if rate else found | {"problem": TOO_SHORT}

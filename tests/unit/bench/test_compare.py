@@ -19,6 +19,20 @@ def test_it_says_by_how_much_this_checkout_is_faster_or_slower() -> None:
     assert lines[-1].startswith("20,000 events, 2 times each, in turns")
 
 
+def test_a_run_that_was_too_short_to_be_timed_does_not_count() -> None:
+    lines = compared([run(0, 0), run(10_000, 50)], [run(8_000, 50), run(8_000, 50)], "abc123")
+
+    assert lines[1].split() == ["events/s", "10,000.0", "8,000.0", "1.25"]
+    assert lines[2].split() == ["CPU", "s/million", "50.0", "50.0", "1.00"]
+    assert lines[-1] == "Left out, as too short to be timed: 1 of 4 runs."
+
+
+def test_where_all_were_too_short_nothing_was_measured() -> None:
+    lines = compared([run(0, 0)], [run(8_000, 50)], "abc123")
+
+    assert lines[1].split() == ["events/s", "not", "measured", "8,000.0", "-"]
+
+
 def test_a_commit_that_is_not_in_the_history_is_not_there(tmp_path: Path) -> None:
     assert baseline("0" * 40, tmp_path / "baseline") is None
 

@@ -125,6 +125,29 @@ def test_latency_and_cpu_are_held_against_those_of_quix(results: dict[str, Any])
     assert "- 300/s, CPU, ours / Quix, promised at most 1: 1.25, MISSED by 25%" in text
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param([latency("hub", 300, 30, 0.25)], id="Quix was not there"),
+        pytest.param([latency("quix", 300, 30, 0.25)], id="the hub was not there"),
+        pytest.param(
+            [latency("hub", 300, 30, 0.25), latency("quix", 300, 60, 0.2) | {"waits": None, "problem": "it ended"}],
+            id="no run of Quix was good",
+        ),
+        pytest.param([latency("hub", 300, 0.0, 0.0), latency("quix", 300, 60, 0.2)], id="ours is nought"),
+        pytest.param([latency("hub", 300, 30, 0.2), latency("quix", 300, 0.0, 0.0)], id="theirs is nought"),
+    ],
+)
+def test_a_rate_at_which_they_cannot_be_compared_is_told(results: dict[str, Any], found: list[dict[str, Any]]) -> None:
+    results["latency"] = found
+
+    text = page(results)
+
+    assert "- 300/s, p99, ours / Quix, promised at most 1: not measured\n" in text
+    assert "- 300/s, CPU, ours / Quix, promised at most 1: not measured\n" in text
+    assert "- 300/s, p99, ours / Quix: " not in text
+
+
 def test_a_rate_that_could_not_be_sent_is_told(results: dict[str, Any]) -> None:
     results["latency"] = [latency("hub", 3000, 30, 0.25, sent_per_s=2700)]
 
