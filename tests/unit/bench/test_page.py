@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.bench.page import is_all_right, page
+from tests.bench.latency import RATES
+from tests.bench.limits import LIMITS
+from tests.bench.page import GOALS, is_all_right, page
 
 RIGHT = {"seen": 10, "missing": 0, "doubled": 0, "foreign": 0, "unfinished": 0}
 
@@ -194,3 +196,10 @@ def test_nothing_limits_what_was_kept(results: dict[str, Any]) -> None:
     results["runs"] = [run("hub", 1, 50_000), run("quix", 1, 25_000)]
 
     assert "What limits" not in page(results)
+
+
+def test_every_limit_is_of_a_promise_that_the_page_makes() -> None:
+    promises = {f"{goal.ours} / {goal.theirs}" for goal in GOALS}
+    promises |= {f"{rate:,}/s, {what}, ours / Quix" for rate in RATES for what in ("p99", "CPU")}
+
+    assert set(LIMITS) <= promises
