@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from hub.bench.story import Expected, story
+from schemas.topics import CASE_UPDATES
 from tests.bench.check import Oracle
 from tests.bench.ground import OUTPUTS, STORY, Ground
 from tests.bench.paths import Bench, Row, row
@@ -25,7 +26,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     ground.empty([STORY, *OUTPUTS])
     begin = ground.ends(ground.places(OUTPUTS))
     write_settings(work / "hub.toml", ground, "bench-drain", f"sqlite:///{work}/worker.db")
-    expected, oracle = Expected(), Oracle()
+    expected, oracle = Expected(), Oracle(told_on=CASE_UPDATES.name)
     turns = expecting(story(_BEFORE + number, bench.world, begins()), ground, expected, oracle)
     with started(hub(work / "hub.toml", "worker"), work) as process:
         at_rate(islice(turns, _BEFORE), PEAK_PER_S, ground)
