@@ -376,7 +376,7 @@ class SinkConnector(Connector[Settings]):
 
         Offer it where one transaction for many costs much less than one for each; only class A is asked. No two are of one case, and
         one that was applied before gives the same receipt and writes nothing, as in `apply`. Whatever this raises, the runner goes on to
-        apply each of them by itself, which finds the one at fault.
+        apply each of them by itself, which finds the one at fault; TranslationError says that nothing was written.
         """
         raise NotImplementedError
 

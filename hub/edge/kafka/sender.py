@@ -19,8 +19,8 @@ from hub.settings import KafkaSettings
 from schemas.topics import LARGEST_LETTER_BYTES
 
 _HOURS_MS = 12 * 60 * 60 * 1000
-_LOOK_S = 0.5
 _LINGER_MS = 20
+_LOOK_S = 0.5
 """How often to look whether this process is still let in, while an acknowledgement is waited for."""
 _AT_ONCE = 5_000
 """Records that wait for their acknowledgement together: the producer itself bounds nothing."""
